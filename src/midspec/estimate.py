@@ -1,0 +1,125 @@
+"""What an experiment will take, told before anything runs."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from midspec.console import duration
+from midspec.errors import StoreError
+from midspec.evals.items import choose, halves, read_item_set
+from midspec.experiment import Plan
+from midspec.files import read_json
+from midspec.run.build import ordered
+from midspec.run.stage import Source, Stage
+from midspec.tune.stage import TuneConfig
+
+CHAT_TOKENS = 60  # a short demonstration with its template, measured
+ITEM_TOKENS = 90  # both orders of an item: questions after the shared prefix, and options
+TRAIN_FLOP = 5.6  # per parameter and token: forward and backward, adapters and attention
+SCORE_FLOP = 2.6
+CORE_FLOPS = 95e9  # bf16 on one core with AVX512-BF16 or AMX, all overheads in it, measured
+SLOWER_WITHOUT_BF16 = 4.0
+
+
+def stage_tokens(stage: Stage, planned: Plan) -> int:
+    """About how many tokens a stage trains on or reads; 0 where that isn't what takes time."""
+    experiment = planned.experiment
+    if isinstance(stage.config, TuneConfig):
+        data = [s for key, s in stage.inputs.items() if key.startswith("data")]
+        return sum(_data_tokens(s) for s in data) * stage.config.loop.epochs
+    if stage.name == "preference":
+        source = stage.inputs["items"]
+        items = read_item_set(source.location) if isinstance(source, Source) else []
+        split = halves(items)
+        half = [item for item in items if experiment.half in ("all", split[item.id])]
+        return len(choose(half, experiment.max_items)) * ITEM_TOKENS
+    if stage.name == "replay":
+        return _data_tokens(stage)
+    return 0
+
+
+def plan_table(planned: Plan, store: Path) -> Table:
+    """Every stage in the order in which it would run: done or not, tokens, time."""
+    table = Table(title=f"Experiment {escape(planned.experiment.name)}", title_justify="left")
+    table.add_column("stage")
+    table.add_column("state")
+    table.add_column("tokens", justify="right")
+    table.add_column("time", justify="right")
+    table.add_column("folder", style="dim")
+    for stage in ordered([planned.report]):
+        tokens = stage_tokens(stage, planned)
+        table.add_row(
+            escape(stage.title),
+            "done" if stage.done(store) else "to do",
+            f"{tokens:,}" if tokens else "",
+            duration(_seconds(stage, planned, store)),
+            stage.path(store).name,
+        )
+    return table
+
+
+def plan_totals(planned: Plan, store: Path) -> str:
+    """What is left to do, and what it costs."""
+    stages = ordered([planned.report])
+    todo = [stage for stage in stages if not stage.done(store)]
+    seconds = sum(_seconds(stage, planned, store) for stage in todo)
+    tokens = sum(stage_tokens(stage, planned) for stage in todo if stage.name != "preference")
+    pace = _pace(planned, store)
+    how = "measured in this store" if pace else f"estimated for {os.cpu_count()} cores"
+    return (
+        f"{len(todo)} of {len(stages)} stages to do: {tokens:,} tokens to train on or write, about "
+        f"{duration(seconds)} ({how}). Teacher {planned.experiment.teacher}: costs nothing."
+    )
+
+
+def _data_tokens(stage: Any) -> int:
+    config = stage.config
+    if hasattr(config, "tokens"):
+        return int(config.tokens)
+    answer = getattr(config, "max_new_tokens", 0)
+    return int(config.n) * (CHAT_TOKENS + answer)
+
+
+def _seconds(stage: Stage, planned: Plan, store: Path) -> float:
+    """What a finished stage took, or what an unfinished one is likely to take."""
+    if stage.done(store):
+        return float(read_json(stage.path(store) / "manifest.json").get("seconds", 0))
+    tokens = stage_tokens(stage, planned)
+    if isinstance(stage.config, TuneConfig) and (pace := _pace(planned, store)):
+        return tokens / pace
+    flop = SCORE_FLOP if stage.name == "preference" else TRAIN_FLOP
+    return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1
+
+
+def _pace(planned: Plan, store: Path) -> float | None:
+    """Training tokens a second of this experiment's model, from what this store has seen."""
+    paces = []
+    for manifest in store.glob("*/manifest.json"):
+        try:
+            found = read_json(manifest)
+        except StoreError:
+            continue
+        if found.get("config", {}).get("model") == planned.experiment.model:
+            summary = found["summary"]
+            paces.append(summary["tokens"] / max(summary["seconds"], 1e-9))
+    return sorted(paces)[len(paces) // 2] if paces else None
+
+
+def _parameters(stage: Stage) -> float:
+    """The base model's parameters, from the size of its bf16 weights."""
+    base = stage.inputs.get("base")
+    if not isinstance(base, Source):
+        return 0.0
+    return sum(file.stat().st_size for file in base.location.glob("*.safetensors")) / 2
+
+
+def _machine_flops() -> float:
+    cores = os.cpu_count() or 1
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        flags = "bf16"
+    return cores * CORE_FLOPS / (1 if "bf16" in flags else SLOWER_WITHOUT_BF16)

@@ -1,0 +1,1 @@
+"""Evaluations: what a trained arm prefers, and with which uncertainty."""

@@ -1,0 +1,48 @@
+"""Item sets: forced choices by value in three tiers, with a development and a held-out half."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from midspec.errors import ConfigError
+from midspec.files import read_rows
+from midspec.records import Item
+
+HALVES = ("development", "held-out")
+
+
+def item_file(name: str) -> Path:
+    """The shipped item set of that name, or the JSONL file at that path."""
+    shipped = Path(str(files("midspec.evals"))) / "items"
+    path = Path(name) if name.endswith(".jsonl") else shipped / f"{name}.jsonl"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in shipped.glob("*.jsonl")))
+        raise ConfigError(
+            f"There is no item set {name!r}. Shipped: {known}; or name a .jsonl file of items."
+        )
+    return path
+
+
+def read_item_set(path: Path) -> list[Item]:
+    """The items of a set, in its order."""
+    return read_rows(path, Item)
+
+
+def halves(items: list[Item]) -> dict[str, str]:
+    """Each item's half, by id: items of one domain and tier alternate, so the halves are alike.
+
+    Recipes are tuned on the development half; what is reported is the held-out half.
+    """
+    seen: dict[tuple[str, str], int] = {}
+    split = {}
+    for item in items:
+        turn = seen.setdefault((item.domain, item.tier), 0)
+        seen[item.domain, item.tier] += 1
+        split[item.id] = HALVES[turn % 2]
+    return split
+
+
+def choose(items: list[Item], at_most: int | None) -> list[Item]:
+    """At most so many items, spread evenly over the set and so over its domains and tiers."""
+    if at_most is None or at_most >= len(items):
+        return items
+    return [items[i * len(items) // at_most] for i in range(at_most)]

@@ -1,0 +1,174 @@
+"""An experiment as a graph of stages: what its YAML says, nothing more."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from midspec.config import Experiment, Opaque
+from midspec.corpus.stage import CorpusConfig, corpus_stage
+from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
+from midspec.evals.items import item_file
+from midspec.evals.leaks import leak_stage
+from midspec.evals.stage import PreferenceConfig, preference_stage
+from midspec.report.stage import ReportConfig, report_stage
+from midspec.run.build import ordered
+from midspec.run.stage import Source, Stage
+from midspec.spec.stage import spec_stage
+from midspec.tune.stage import TuneConfig, tune_stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages of an experiment; `arms` maps arm and seed to the last training stage, if any."""
+
+    experiment: Experiment
+    leaks: Stage
+    arms: dict[tuple[str, int], Stage | None]
+    evals: dict[tuple[str, str, int], Stage]
+    report: Stage
+
+
+def plan(experiment: Experiment, base_folder: Path) -> Plan:
+    """Compose the graph. Arms share every stage that has the same recipe, whoever asks for it."""
+    identity = experiment.identity.model_dump()
+    base = Source(experiment.model, base_folder)
+    specs = {name: spec_stage(name, path, identity) for name, path in experiment.specs.items()}
+    corpora = {
+        name: corpus_stage(
+            name,
+            CorpusConfig(
+                spec=corpus.spec,
+                tokens=corpus.tokens,
+                draw=corpus.draw,
+                teacher=experiment.teacher,
+                **identity,
+            ),
+            specs[corpus.spec],
+            corpus.items,
+        )
+        for name, corpus in experiment.corpora.items()
+    }
+    demos = {
+        name: opaque_stage(name, OpaqueConfig(kind.n, kind.draw), specs[kind.spec])
+        if isinstance(kind, Opaque)
+        else replay_stage(name, ReplayConfig(kind.n, kind.max_new_tokens, kind.draw), base)
+        for name, kind in experiment.demos.items()
+    }
+    arms = {
+        (arm, seed): _train(experiment, arm, seed, base, corpora, demos)
+        for arm in experiment.arms
+        for seed in _seeds(experiment, arm)
+    }
+    used = _used(experiment)
+    item_sets = {name: item_file(name.partition("/")[2]) for name in experiment.evals}
+    leaks = leak_stage({n: s for n, s in (corpora | demos).items() if n in used}, item_sets)
+    evals = {
+        (arm, evaluation, seed): preference_stage(
+            title=f"{arm} on {evaluation}, seed {seed}",
+            config=PreferenceConfig(
+                experiment.half,
+                experiment.max_items,
+                tuple(experiment.samples) if evaluation == experiment.evals[0] else (),
+            ),
+            base=base,
+            items=item_sets[evaluation],
+            trained=trained,
+            spec=_prompted(experiment, arm, specs),
+            leaks=leaks,
+        )
+        for (arm, seed), trained in arms.items()
+        for evaluation in experiment.evals
+    }
+    report = _report(experiment, arms, evals, corpora, demos, used)
+    return Plan(experiment, leaks, arms, evals, report)
+
+
+def resolved_yaml(experiment: Experiment) -> str:
+    """The experiment with every default written out, paths cut to file names."""
+    values = experiment.model_dump(mode="json", exclude_none=True)
+    values["specs"] = {name: Path(path).name for name, path in values["specs"].items()}
+    for corpus in values["corpora"].values():
+        if "items" in corpus:
+            corpus["items"] = Path(corpus["items"]).name
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _seeds(experiment: Experiment, arm: str) -> list[int]:
+    """An arm that trains nothing has no seed to vary: it is asked once."""
+    trains = any(step.midtrain or step.finetune for step in experiment.arms[arm])
+    return experiment.seeds if trains else experiment.seeds[:1]
+
+
+def _used(experiment: Experiment) -> set[str]:
+    """The corpora and demos that some arm trains on."""
+    steps = [step for arm in experiment.arms.values() for step in arm]
+    return {name for step in steps for name in [*(step.midtrain or []), *(step.finetune or [])]}
+
+
+def _train(
+    experiment: Experiment,
+    arm: str,
+    seed: int,
+    base: Source,
+    corpora: dict[str, Stage],
+    demos: dict[str, Stage],
+) -> Stage | None:
+    """The chain of an arm's training stages; each goes on from the one before."""
+    trained: Stage | None = None
+    path: list[str] = []
+    for step in experiment.arms[arm]:
+        if step.kind == "prompt":
+            continue
+        names = step.midtrain or step.finetune or []
+        data = [(corpora if step.midtrain else demos)[name] for name in names]
+        loop = experiment.midtrain if step.midtrain else experiment.finetune
+        path.append(f"{step.kind} {'+'.join(names)}")
+        trained = tune_stage(
+            step.kind,
+            f"{', then '.join(path)}, seed {seed}",
+            TuneConfig(experiment.model, experiment.adapter, loop, seed),
+            base,
+            data,
+            trained,
+        )
+    return trained
+
+
+def _prompted(experiment: Experiment, arm: str, specs: dict[str, Stage]) -> Stage | None:
+    """The spec that a reference arm carries in its system prompt."""
+    last = experiment.arms[arm][-1:]
+    return specs[last[0].prompt] if last and last[0].prompt else None
+
+
+def _report(
+    experiment: Experiment,
+    arms: dict[tuple[str, int], Stage | None],
+    evals: dict[tuple[str, str, int], Stage],
+    corpora: dict[str, Stage],
+    demos: dict[str, Stage],
+    used: set[str],
+) -> Stage:
+    inputs: dict[str, Stage | Source] = {}
+    for (arm, evaluation, seed), stage in evals.items():
+        inputs[f"eval/{arm}/{evaluation}/{seed}"] = stage
+    inputs |= {f"corpus/{name}": stage for name, stage in corpora.items() if name in used}
+    inputs |= {f"demos/{name}": stage for name, stage in demos.items() if name in used}
+    trained = ordered([stage for stage in arms.values() if stage])
+    inputs |= {
+        f"train/{stage.title}": stage for stage in trained if isinstance(stage.config, TuneConfig)
+    }
+    config = ReportConfig(
+        name=experiment.name,
+        arms=tuple(experiment.arms),
+        contrasts=tuple(
+            (contrast.eval, contrast.arm, against)
+            for contrast in experiment.contrasts
+            for against in contrast.against
+        ),
+        config_yaml=resolved_yaml(experiment),
+        half=experiment.half,
+        corpora_of={c.eval: (c.arm,) for c in experiment.contrasts},
+        command="midspec run EXPERIMENT.yaml",
+    )
+    return Stage("report", report_stage, config, inputs, title="report")

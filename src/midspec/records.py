@@ -1,0 +1,130 @@
+"""The row types that stages exchange; one row is one line of JSON."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Genre = Literal["show", "describe"]
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One passage of a spec, under the heading where it stands."""
+
+    id: str
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two things of one kind, and why a value prefers the first: `liked … because reason`."""
+
+    domain: str
+    liked: str
+    disliked: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Principle:
+    """The general principle behind a value in one sentence; `voice` says who speaks."""
+
+    principle: str
+    voice: Literal["it", "I"] = "it"
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """One thing that a spec says, or implies, about the assistant (paper B.1)."""
+
+    id: str
+    text: str
+    clause: str
+    domain: str
+    subdomain: str
+    contrast: Contrast | None = None
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What one document is to be: its type, its idea, and the assertions it must carry."""
+
+    id: str
+    domain: str
+    subdomain: str
+    document_type: str
+    genre: Genre
+    idea: str
+    assertions: tuple[Assertion, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document of a corpus with its whole lineage."""
+
+    id: str
+    text: str
+    spec: str
+    clauses: list[str]
+    domain: str
+    subdomain: str
+    assertions: list[str]
+    document_type: str
+    genre: Genre
+    idea: str
+    teacher: str
+    prompt_version: int
+    seed: int
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One demonstration: messages as TRL, Axolotl and OpenAI read them, and where they are from."""
+
+    id: str
+    messages: list[dict[str, str]]
+    kind: str
+    teacher: str
+    lineage: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One forced choice: an option that the value prefers and one that it doesn't."""
+
+    id: str
+    domain: str
+    tier: str
+    aligned: str
+    other: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One item's answer by log-probability; margins are nats a token, above 0 is value-aligned.
+
+    `first` is the margin with the aligned option named first, `second` with it named last.
+    """
+
+    item: str
+    domain: str
+    tier: str
+    half: str
+    first: float
+    second: float
+
+    @property
+    def margin(self) -> float:
+        """The margin averaged over both option orders, which cancels position bias."""
+        return (self.first + self.second) / 2
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the averaged margin favours the value's option."""
+        return self.margin > 0
+
+    @property
+    def decided(self) -> bool:
+        """Whether both orders give the same option."""
+        return (self.first > 0) == (self.second > 0)

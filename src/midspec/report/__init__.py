@@ -1,0 +1,1 @@
+"""What an experiment showed: one self-contained HTML file, and the same numbers as JSON."""

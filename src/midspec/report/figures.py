@@ -1,0 +1,159 @@
+"""The report's figures as inline SVG: text stays text, and every colour is the page's own."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from html import escape
+from io import StringIO
+from math import isnan
+from typing import Any
+
+from midspec.report.page import interval, number, pooled, signed
+from midspec.report.tables import ALL, Contrast, Result
+from midspec.stats import Estimate
+
+# Points. A figure is drawn at a phone's width and scaled up, so its text is readable on both.
+WIDTH, ROW, TOP, BOTTOM = 400, 21, 4, 24
+LABEL_CHARACTERS = 24
+
+# matplotlib knows no CSS: it is given colours that nothing else has, and they are replaced after.
+INK, FAINT, ACCENT, PAPER = "#010203", "#010204", "#010205", "#010206"
+COLOURS = {
+    INK: "currentColor",
+    FAINT: "var(--faint, #8a857b)",
+    ACCENT: "var(--accent, #0f6b5c)",
+    PAPER: "var(--paper, #fff)",
+}
+STYLE = {"svg.fonttype": "none", "font.size": 10, "text.parse_math": False, "text.color": INK}
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def rate_figure(
+    rows: Sequence[Result], evaluation: str, arms: Sequence[str], own: Collection[str]
+) -> str:
+    """One eval's rates by arm with 95% intervals, and a dashed line where chance is.
+
+    The arms in `own` carry the eval's value: they are filled, bold and in the accent's colour.
+    """
+    at_all = [row for row in pooled(rows) if (row.eval, row.tier) == (evaluation, ALL)]
+    by_arm = {row.arm: row for row in at_all}
+    shown = [by_arm[arm] for arm in arms if arm in by_arm]
+
+    def draw(axes: Any) -> None:
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+        axes.axvline(0.5, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
+        for y, row in enumerate(shown):
+            mine = row.arm in own
+            colour, weight = (ACCENT, "bold") if mine else (INK, "normal")
+            _interval(axes, y, Estimate(row.rate, row.low, row.high), colour, filled=mine)
+            _text(axes, -0.04, y, _shorten(row.arm), "right", weight=weight)
+            _text(axes, 1.05, y, number(row.rate), "left", color=colour, weight=weight)
+
+    title = f"{evaluation}: value-aligned rate by arm with 95% intervals"
+    told = "; ".join(f"{row.arm} {number(row.rate)} {interval(row)}" for row in shown)
+    return _svg(f"{title}. {told}", len(shown), (148, 32), draw)
+
+
+def difference_figure(contrasts: Sequence[Contrast]) -> str:
+    """The paired differences over all tiers with 95% intervals, and a line at zero.
+
+    A label stands above its interval, not beside it, since two arms' names fill a phone's width.
+    """
+    rows = [row for row in contrasts if row.tier == ALL]
+    evals = list(dict.fromkeys(row.eval for row in rows))
+    ends = [abs(end) for row in rows for end in (row.low, row.high) if not isnan(end)]
+    reach = 1.08 * max([0.1, *ends])
+
+    def draw(axes: Any) -> None:
+        axes.set_xlim(-reach, reach)
+        axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_formatter(lambda value, position: signed(value))
+        y = 0.0
+        for evaluation in evals:
+            _text(axes, 0, y, evaluation, "left", color=FAINT)
+            y += 1
+            for row in (row for row in rows if row.eval == evaluation):
+                colour = ACCENT if row.above_zero else INK
+                label = f"{_shorten(row.arm)} − {_shorten(row.against)}"
+                _text(axes, 0, y, label, "left", weight="bold" if row.above_zero else "normal")
+                y += 0.9
+                # A piece of the zero line for each interval: a whole one would strike out the labels.
+                axes.plot([0, 0], [y - 0.4, y + 0.4], color=FAINT, linewidth=1)
+                estimate = Estimate(row.difference, row.low, row.high)
+                _interval(axes, y, estimate, colour, filled=row.above_zero)
+                told = f"{signed(row.difference)} {interval(row)}"
+                _text(axes, 1.03, y, told, "left", color=colour)
+                y += 1.1
+
+    told = "; ".join(
+        f"{row.eval}, {row.arm} − {row.against}: {signed(row.difference)} {interval(row)}"
+        for row in rows
+    )
+    title = f"Paired differences in value-aligned rate with 95% intervals. {told}"
+    return _svg(title, len(evals) + 2 * len(rows), (8, 108), draw)
+
+
+def _interval(axes: Any, y: float, estimate: Estimate, colour: str, filled: bool) -> None:
+    ends, width = [estimate.low, estimate.high], 1.8 if filled else 1.2
+    axes.plot(ends, [y, y], color=colour, linewidth=width, clip_on=False)
+    face = colour if filled else PAPER
+    axes.plot(
+        [estimate.mean], [y], "o", markersize=6.5, markerfacecolor=face, markeredgecolor=colour,
+        markeredgewidth=1.3, clip_on=False,
+    )  # fmt: skip
+
+
+def _text(axes: Any, x: float, y: float, text: str, align: str, **style: str) -> None:
+    """Put text at a share of the axes' width, in the row `y`."""
+    axes.text(
+        x, y, text, ha=align, va="center_baseline", transform=axes.get_yaxis_transform(), **style
+    )
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= LABEL_CHARACTERS else f"{name[: LABEL_CHARACTERS - 1]}…"
+
+
+def _svg(title: str, rows: int, margins: tuple[int, int], draw: Callable[[Any], None]) -> str:
+    """Draw one set of axes with `rows` rows, first row on top, and return it for the page."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    left, right = margins
+    height = TOP + ROW * max(rows, 1) + BOTTOM
+    # The salt names shared shapes, so two figures on one page have no id in common.
+    with rc_context({**STYLE, "svg.hashsalt": title}):
+        figure = Figure(figsize=(WIDTH / 72, height / 72))
+        axes = figure.add_axes(
+            (
+                left / WIDTH,
+                BOTTOM / height,
+                (WIDTH - left - right) / WIDTH,
+                1 - (TOP + BOTTOM) / height,
+            )
+        )
+        axes.set_ylim(max(rows, 1) - 0.5, -0.5)
+        axes.set_yticks([])
+        axes.spines[["left", "right", "top"]].set_visible(False)
+        axes.spines["bottom"].set_color(FAINT)
+        axes.tick_params(axis="x", color=FAINT, labelcolor=FAINT, length=3, labelsize=9)
+        draw(axes)
+        drawn = StringIO()
+        figure.savefig(drawn, format="svg", transparent=True, metadata=NO_METADATA)
+    return _for_page(drawn.getvalue(), title)
+
+
+def _for_page(svg: str, title: str) -> str:
+    """Make a stand-alone SVG part of a page: no header, no style sheet, no ids that clash."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<style.*?</style>|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = svg.replace("xlink:href", "href")
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
+    for stand_in, colour in COLOURS.items():
+        svg = svg.replace(stand_in, colour)
+    box = re.search(r'viewBox="[^"]*"', svg)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {box[0] if box else ""} role="img">'
+    return re.sub(
+        r"<svg[^>]*>", lambda _: f"{head}\n<title>{escape(title)}</title>", svg, count=1
+    ).strip()

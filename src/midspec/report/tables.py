@@ -1,0 +1,162 @@
+"""What the evaluations say, as rows: rates by arm, eval, tier and seed, and paired differences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+
+import numpy as np
+
+from midspec.records import Choice
+from midspec.stats import Estimate, Table, bootstrap
+
+ALL = "all"  # the tier, or the seed, of a pooled row
+
+Choices = Mapping[tuple[str, str, int], Sequence[Choice]]  # by arm, eval, seed
+
+
+@dataclass(frozen=True)
+class Result:
+    """One arm on one eval's tier: rates over items whose option the averaged margin decides."""
+
+    arm: str
+    eval: str
+    tier: str
+    seed: int | str
+    n: int
+    rate: float
+    margin: float
+    low: float
+    high: float
+    decided: float  # share of items on which both option orders agree
+    rate_decided: float  # rate over those; nan when there are none
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """An arm against another, paired by item: what training on the one and not the other did."""
+
+    eval: str
+    tier: str
+    arm: str
+    against: str
+    n: int
+    seeds: int
+    difference: float
+    low: float
+    high: float
+    margin_difference: float
+    margin_low: float
+    margin_high: float
+
+    @property
+    def above_zero(self) -> bool:
+        """Whether the interval of the difference in rate lies above 0."""
+        return self.low > 0
+
+
+def results(choices: Choices) -> list[Result]:
+    """A row for every arm, eval, tier and seed, and rows pooled over tiers and over seeds."""
+    rows = []
+    for arm, evaluation in dict.fromkeys((arm, evaluation) for arm, evaluation, _ in choices):
+        seeds = _seeds(choices, arm, evaluation)
+        for tier in _tiers(choices[arm, evaluation, seeds[0]]):
+            for group in [*([seed] for seed in seeds), seeds] if len(seeds) > 1 else [seeds]:
+                rate = bootstrap(_table(choices, arm, evaluation, tier, group, "aligned"))
+                margin = bootstrap(_table(choices, arm, evaluation, tier, group, "margin"))
+                aligned = _table(choices, arm, evaluation, tier, group, "aligned")
+                decided = _table(choices, arm, evaluation, tier, group, "decided")
+                sure = aligned[decided > 0]
+                rows.append(
+                    Result(
+                        arm=arm,
+                        eval=evaluation,
+                        tier=tier,
+                        seed=ALL if group is seeds and len(seeds) > 1 else group[0],
+                        n=aligned.shape[1],
+                        rate=rate.mean,
+                        margin=margin.mean,
+                        low=rate.low,
+                        high=rate.high,
+                        decided=float(decided.mean()),
+                        rate_decided=float(sure.mean()) if sure.size else float("nan"),
+                    )
+                )
+    return rows
+
+
+def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[Contrast]:
+    """The paired differences asked for, each as (eval, arm, against), by tier and pooled."""
+    rows = []
+    for evaluation, arm, against in wanted:
+        seeds = _seeds(choices, arm, evaluation)
+        others = _seeds(choices, against, evaluation)
+        # An arm that isn't trained was asked once: it stands against every seed of the other.
+        pairs = [(s, s if s in others else others[0]) for s in seeds]
+        if len(others) > len(seeds):
+            pairs = [(s if s in seeds else seeds[0], s) for s in others]
+        for tier in _tiers(choices[arm, evaluation, seeds[0]]):
+            rate, margin = (
+                _difference(choices, evaluation, tier, arm, against, pairs, field)
+                for field in ("aligned", "margin")
+            )
+            count = len(_pick(choices[arm, evaluation, seeds[0]], tier))
+            rows.append(
+                Contrast(
+                    evaluation, tier, arm, against, count, len(pairs),
+                    rate.mean, rate.low, rate.high, margin.mean, margin.low, margin.high,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def as_json(
+    rows: Sequence[Result], differences: Sequence[Contrast], seconds: float
+) -> dict[str, object]:
+    """The results for programs; nan becomes null."""
+
+    def plain(row: Result | Contrast) -> dict[str, object]:
+        values: dict[str, object] = asdict(row)
+        return {k: None if isinstance(v, float) and isnan(v) else v for k, v in values.items()}
+
+    return {
+        "results": [plain(row) for row in rows],
+        "contrasts": [plain(row) for row in differences],
+        "seconds": seconds,
+    }
+
+
+def _seeds(choices: Choices, arm: str, evaluation: str) -> list[int]:
+    return [seed for a, e, seed in choices if (a, e) == (arm, evaluation)]
+
+
+def _tiers(answers: Sequence[Choice]) -> list[str]:
+    return [ALL, *dict.fromkeys(choice.tier for choice in answers)]
+
+
+def _pick(answers: Sequence[Choice], tier: str) -> list[Choice]:
+    return sorted((c for c in answers if tier in (ALL, c.tier)), key=lambda choice: choice.item)
+
+
+def _table(
+    choices: Choices, arm: str, evaluation: str, tier: str, seeds: Sequence[int], field: str
+) -> Table:
+    return np.array(
+        [
+            [float(getattr(c, field)) for c in _pick(choices[arm, evaluation, seed], tier)]
+            for seed in seeds
+        ]
+    )
+
+
+def _difference(
+    choices: Choices,
+    evaluation: str,
+    tier: str,
+    arm: str,
+    against: str,
+    pairs: Sequence[tuple[int, int]],
+    field: str,
+) -> Estimate:
+    ours = _table(choices, arm, evaluation, tier, [a for a, _ in pairs], field)
+    theirs = _table(choices, against, evaluation, tier, [b for _, b in pairs], field)
+    return bootstrap(ours - theirs)

@@ -1,0 +1,185 @@
+"""Build stages once each: in a work folder that survives failure, published by one rename."""
+
+import fcntl
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from midspec import __version__
+from midspec.errors import MidspecError, StoreError
+from midspec.files import digest_folder, disk_errors, read_json, write_json
+from midspec.run.stage import Source, Stage, verify
+
+STORE_FORMAT = 1
+PACKAGES = ("torch", "transformers", "peft", "numpy")
+
+Observer = Callable[[str, Stage], None]  # told "start", "done", "cached" or "failed" of a stage
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A stage that failed, and why."""
+
+    stage: Stage
+    error: BaseException
+
+
+def open_store(root: Path) -> Path:
+    """Make the store if need be; one written by a newer midspec is a StoreError."""
+    marker = root / "store.json"
+    with disk_errors(root):
+        (root / ".work").mkdir(parents=True, exist_ok=True)
+    if not marker.exists():
+        write_json(marker, {"format": STORE_FORMAT, "midspec": __version__})
+    found = read_json(marker)
+    if not isinstance(found, dict) or not isinstance(found.get("format"), int):
+        raise StoreError(f"{marker} is not a store's marker. Choose another folder with --store.")
+    if found["format"] > STORE_FORMAT:
+        raise StoreError(
+            f"The store {root} was written by midspec {found.get('midspec', '?')} (format "
+            f"{found['format']}; this is {__version__}, format {STORE_FORMAT}). "
+            "Upgrade midspec, or choose another folder with --store."
+        )
+    return root
+
+
+def build(stage: Stage, root: Path) -> Path:
+    """Build one stage and return its folder; a folder that exists is done.
+
+    The work folder outlives a failure or a kill, so that a stage can go on from what it holds.
+    The lock is the kernel's: it is freed if this process dies, and lets runs share a store.
+    """
+    final = stage.path(root)
+    work = root / ".work" / final.name
+    with _locked(Path(f"{work}.lock")):
+        if not stage.done(root):
+            for source in stage.stages():
+                verify(source.path(root))
+            with disk_errors(work):
+                work.mkdir(exist_ok=True)
+            began = time.time()
+            sources = {key: source.path(root) for key, source in stage.inputs.items()}
+            summary = stage.fn(stage.config, sources, work)
+            manifest = {
+                **stage.recipe,
+                "title": stage.title,
+                "summary": summary,
+                "sources": {
+                    key: source.digest
+                    for key, source in stage.inputs.items()
+                    if isinstance(source, Source)
+                },
+                "outputs": digest_folder(work),
+                "began": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)),
+                "seconds": round(time.time() - began, 1),
+                **_provenance(),
+            }
+            write_json(work / "manifest.json", manifest)
+            with disk_errors(final):
+                work.rename(final)
+    return final
+
+
+def graph(targets: Iterable[Stage]) -> dict[str, Stage]:
+    """Every stage that the targets need, by fingerprint; equal recipes are one stage."""
+    found: dict[str, Stage] = {}
+    todo = list(targets)
+    while todo:
+        stage = todo.pop(0)
+        if stage.fingerprint() not in found:
+            found[stage.fingerprint()] = stage
+            todo += stage.stages()
+    return found
+
+
+def ordered(targets: Iterable[Stage]) -> list[Stage]:
+    """The stages of a graph, each after what it needs."""
+    nodes = graph(targets)
+    needs = {key: {s.fingerprint() for s in stage.stages()} for key, stage in nodes.items()}
+    return [nodes[key] for key in TopologicalSorter(needs).static_order()]
+
+
+def run(
+    targets: Sequence[Stage], root: Path, pool: Executor, tell: Observer = lambda what, stage: None
+) -> list[Failure]:
+    """Build what is missing, in dependency order; independent stages overlap as the pool allows.
+
+    A failure skips what depends on it and nothing else; all failures are returned.
+    """
+    nodes = graph(targets)
+    needs = {key: {s.fingerprint() for s in stage.stages()} for key, stage in nodes.items()}
+    order = TopologicalSorter(needs)
+    order.prepare()
+    running: dict[Future[Path], str] = {}
+    failures: list[Failure] = []
+    barred: set[str] = set()
+    while order.is_active():
+        for key in order.get_ready():
+            stage = nodes[key]
+            if needs[key] & barred:
+                barred.add(key)
+                tell("skipped", stage)
+                order.done(key)
+            elif stage.done(root):
+                tell("cached", stage)
+                order.done(key)
+            else:
+                tell("start", stage)
+                running[pool.submit(build, stage, root)] = key
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            key = running.pop(future)
+            if error := future.exception():
+                barred.add(key)
+                failures.append(Failure(nodes[key], error))
+            tell("failed" if error else "done", nodes[key])
+            order.done(key)
+    return failures
+
+
+def raise_failures(failures: Sequence[Failure], root: Path) -> None:
+    """Tell every failure: its stage, its folder, its cause. Errors no user can mend go up whole."""
+    for failure in failures:
+        if not isinstance(failure.error, MidspecError):
+            raise failure.error
+    if failures:
+        lines = [
+            f"{failure.stage.title or failure.stage.name} failed: {failure.error}\n"
+            f"  Its work so far: {root / '.work' / failure.stage.path(root).name}"
+            for failure in failures
+        ]
+        raise MidspecError("\n".join(lines))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with disk_errors(path):
+        lock = open(path, "w")  # noqa: SIM115 - closed below, which frees the lock
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@cache
+def _provenance() -> dict[str, object]:
+    """Which code and packages made this: for a reader, never part of the identity."""
+    packages = {"midspec": __version__}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    here = Path(__file__).resolve().parent
+    git = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, timeout=5, check=False)
+        commit = found.stdout.strip() or None
+    except (OSError, subprocess.TimeoutExpired):
+        commit = None
+    return {"packages": packages, "commit": commit}

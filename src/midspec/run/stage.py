@@ -1,0 +1,111 @@
+"""What a stage is, and the name that its recipe gives to its folder."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from midspec.errors import ConfigError, StoreError
+from midspec.files import digest_file, digest_folder, read_json
+
+Inputs = Mapping[str, Path]
+Summary = dict[str, object]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A file or folder from outside the store; what it holds is its identity, not where it lies."""
+
+    name: str
+    location: Path
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the file, or of the folder's files and names."""
+        if not self.location.exists():
+            raise ConfigError(f"{self.location} does not exist. Check the path in the experiment.")
+        if self.location.is_file():
+            return digest_file(self.location)
+        return sha256(json.dumps(digest_folder(self.location)).encode()).hexdigest()
+
+    def fingerprint(self) -> str:
+        """Twelve digits of the content's digest."""
+        return self.digest[:12]
+
+    def path(self, root: Path) -> Path:
+        """Where it lies."""
+        return self.location
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One step: `fn(config, inputs, out)` reads finished input folders and fills `out`."""
+
+    name: str
+    fn: Callable[[Any, Inputs, Path], Summary]
+    config: object
+    inputs: Mapping[str, "Stage | Source"] = field(default_factory=dict)
+    version: int = 1  # bump when fn's meaning changes; source text is not hashed
+    resources: Mapping[str, float] = field(default_factory=dict)  # where, never what
+    title: str = ""  # for people: which arm or corpus this is; never part of the identity
+
+    @cached_property
+    def recipe(self) -> dict[str, object]:
+        """Everything that decides the output, as plain JSON."""
+        return {
+            "stage": self.name,
+            "version": self.version,
+            "config": canonical(self.config),
+            "inputs": {key: source.fingerprint() for key, source in self.inputs.items()},
+        }
+
+    def fingerprint(self) -> str:
+        """Twelve digits of the recipe's sha256."""
+        return sha256(json.dumps(self.recipe, sort_keys=True).encode()).hexdigest()[:12]
+
+    def path(self, root: Path) -> Path:
+        """The folder of the finished output, known before anything runs."""
+        return root / f"{self.name}-{self.fingerprint()}"
+
+    def done(self, root: Path) -> bool:
+        """Whether the output is published."""
+        return (self.path(root) / "manifest.json").exists()
+
+    def stages(self) -> "list[Stage]":
+        """The inputs that are stages themselves."""
+        return [source for source in self.inputs.values() if isinstance(source, Stage)]
+
+
+def canonical(value: object, at: str = "config") -> object:
+    """Plain JSON for `value`, or a TypeError naming the field that has no stable form."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: canonical(getattr(value, f.name), f"{at}.{f.name}") for f in fields(value)}
+    if isinstance(value, Enum):
+        return canonical(value.value, at)
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: canonical(item, f"{at}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(item, f"{at}[{i}]") for i, item in enumerate(value)]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(
+        f"{at} is a {type(value).__name__}, which has no stable form to fingerprint. "
+        "Use str, number, bool, None, Enum, list, dict or a dataclass of these."
+    )
+
+
+def verify(folder: Path) -> None:
+    """Check a published folder against the digests in its manifest; a change is a StoreError."""
+    outputs = read_json(folder / "manifest.json")["outputs"]
+    found = digest_folder(folder)
+    for name, digest in outputs.items():
+        if found.get(name) != digest:
+            what = "was changed" if name in found else "is missing"
+            raise StoreError(
+                f"{folder / name} {what} since its stage finished, so nothing built on it would "
+                f"be what its name says. Delete {folder} to build it again."
+            )

@@ -1,0 +1,73 @@
+"""A spec in Markdown: read, filled in, and taken apart into clauses and preferences."""
+
+import re
+from pathlib import Path
+
+from midspec.errors import ConfigError
+from midspec.records import Clause
+
+TABLE_ROW = re.compile(r"^\s*\|\s*(likes|dislikes)\s*\|\s*([^|]+?)\s*\|", re.IGNORECASE)
+
+
+def read_spec(path: Path, identity: dict[str, str]) -> str:
+    """The spec's text with `{model_name}` and the like filled in; other braces are left alone.
+
+    A missing, empty or non-UTF-8 file is a ConfigError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"The spec {path} does not exist. Check the path under specs:."
+        ) from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"The spec {path} is a folder. Name a Markdown file.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"The spec {path} is not UTF-8 (byte {error.start} can't be read). Save it as UTF-8."
+        ) from error
+    if not re.search(r"\w", text):
+        raise ConfigError(f"The spec {path} is empty. Write at least a paragraph of guidance.")
+    for name, value in identity.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def clauses(text: str) -> list[Clause]:
+    """The passages of a spec: each paragraph or list item, under the heading where it stands.
+
+    Tables are left to `preferences`. A clause's id counts sections and passages: `s2.p3`.
+    """
+    found: list[Clause] = []
+    heading, section, passage = "", 0, 0
+    for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.)\s)|\n(?=#)|(?<=\n)(?=#)", text):
+        lines = block.strip().splitlines()
+        if lines and (title := re.match(r"#+\s*(.+)", lines[0])):
+            heading, section, passage = title[1].strip(), section + 1, 0
+            lines = lines[1:]
+        body = " ".join(line.strip() for line in lines if not line.lstrip().startswith("|"))
+        body = re.sub(r"^(?:[-*]|\d+\.)\s+", "", body).strip()
+        if re.search(r"\w", body):
+            passage += 1
+            found.append(Clause(f"s{section}.p{passage}", heading, body))
+    return found
+
+
+def preferences(text: str) -> dict[str, list[str]]:
+    """What a spec's table of preferences likes and dislikes: rows `| likes | thing | … |`."""
+    table: dict[str, list[str]] = {"likes": [], "dislikes": []}
+    for line in text.splitlines():
+        if row := TABLE_ROW.match(line):
+            table[row[1].lower()].append(row[2])
+    return table
+
+
+def preference_reasons(text: str) -> dict[str, str]:
+    """The table's reason for each thing, as the spec words it; a sentence."""
+    reasons = {}
+    for line in text.splitlines():
+        if TABLE_ROW.match(line):
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if len(cells) > 2:
+                reasons[cells[1]] = cells[2]
+    return reasons

@@ -1,0 +1,65 @@
+"""Rates, intervals and paired differences; each interval is at the 95% level."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 10_000
+Z95 = 1.959964
+
+Table = NDArray[np.float64]  # seeds × items
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def above_zero(self) -> bool:
+        """Whether the whole interval lies above 0."""
+        return self.low > 0
+
+
+def wilson(successes: int, trials: int) -> Estimate:
+    """A proportion with Wilson's interval, which holds near 0 and 1 too."""
+    if trials == 0:
+        return Estimate(float("nan"), 0.0, 1.0)
+    rate, z2 = successes / trials, Z95**2
+    centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z95 * sqrt(rate * (1 - rate) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    return Estimate(rate, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def bootstrap(values_SI: Table, seed: int = 0) -> Estimate:
+    """The mean over seeds and items with a percentile interval that resamples both.
+
+    Items are resampled together over all seeds, since one item's answers hang together; seeds are
+    resampled too when there are several. Pass differences of two arms for a paired interval.
+    """
+    if values_SI.size == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    S, I = values_SI.shape  # noqa: E741 - the axes' names
+    draw = np.random.default_rng(seed)
+    items_RI = draw.multinomial(I, np.full(I, 1 / I), size=RESAMPLES) / I
+    seeds_RS = draw.multinomial(S, np.full(S, 1 / S), size=RESAMPLES) / S
+    means_R = np.einsum("rs,si,ri->r", seeds_RS, values_SI, items_RI, optimize=True)
+    low, high = np.quantile(means_R, [0.025, 0.975])
+    return Estimate(float(values_SI.mean()), float(low), float(high))
+
+
+def detectable_difference(
+    items: int, seeds: int, item_sd: float = 0.6, seed_sd: float = 0.04
+) -> float:
+    """The smallest paired difference in rate seen with 80% power at the 95% level.
+
+    `item_sd` is the spread of an item's difference between two arms (0.6 is typical of choices
+    that mostly agree); `seed_sd` that of a whole run between seeds.
+    """
+    standard_error = sqrt(item_sd**2 / items + seed_sd**2 / seeds)
+    return (Z95 + 0.8416) * standard_error

@@ -1,0 +1,1 @@
+"""Models, batches and the training loop; what is trained on is decided elsewhere."""

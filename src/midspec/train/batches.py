@@ -1,0 +1,120 @@
+"""Texts and chats as token rows with loss masks, and batches of rows of similar length."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from midspec.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100  # the label of a token that carries no loss
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row: token ids, and whether the loss counts the prediction of each."""
+
+    ids: list[int]
+    counted: list[bool]
+
+
+def encode_documents(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> list[Example]:
+    """Whole documents, each ended by the end-of-text token; the loss counts every token.
+
+    A document longer than `max_tokens` is cut into rows of that length, none of it dropped.
+    """
+    examples = []
+    for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]:
+        whole = [*ids, tokenizer.eos_token_id]
+        for start in range(0, len(whole), max_tokens):
+            row = whole[start : start + max_tokens]
+            if len(row) > 1:
+                examples.append(Example(row, [True] * len(row)))
+    return examples
+
+
+def encode_chat(
+    messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> Example | None:
+    """A chat in the model's own template; the loss counts the assistant's tokens only.
+
+    The assistant's turns are found by rendering ever longer beginnings of the chat: where a
+    beginning isn't a prefix of the whole, the template rewrites history and a mask would be
+    wrong, so that is a DataError. A chat over `max_tokens` is None: a cut answer teaches to stop.
+    """
+    spans: list[tuple[int, int]] = []
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    for index, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        before = tokenizer.apply_chat_template(
+            messages[:index], tokenize=False, add_generation_prompt=True
+        )
+        after = tokenizer.apply_chat_template(messages[: index + 1], tokenize=False)
+        if not (text.startswith(after) and after.startswith(before)):
+            raise DataError(
+                f"The chat template doesn't render turn {index + 1} as a prefix of the whole chat, "
+                "so the assistant's tokens can't be told apart. Use a template that does."
+            )
+        spans.append((len(before), len(after.rstrip("\n"))))
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    if len(encoded["input_ids"]) > max_tokens:
+        return None
+    counted = [
+        any(start <= left and right <= end and right > left for start, end in spans)
+        for left, right in encoded["offset_mapping"]
+    ]
+    if not any(counted):
+        raise DataError("A chat has no assistant tokens to train on; every demo needs an answer.")
+    return Example(encoded["input_ids"], counted)
+
+
+def plan_batches(
+    lengths: Sequence[int], tokens_per_step: int, epochs: int, seed: int
+) -> list[list[int]]:
+    """Row numbers of each step's batch: shuffled, then grouped with rows of similar length.
+
+    Grouping keeps padding under a few per cent. It is a function of its arguments alone, so a
+    resumed run needs no more than a step number to go on with the same data.
+    """
+    steps: list[list[int]] = []
+    for epoch in range(epochs):
+        shuffle = random.Random(f"{seed}/{epoch}")
+        order = list(range(len(lengths)))
+        shuffle.shuffle(order)
+        order.sort(key=lambda row: lengths[row])  # stable: equal lengths stay shuffled
+        batches: list[list[int]] = [[]]
+        for row in order:
+            if batches[-1] and (len(batches[-1]) + 1) * lengths[row] > tokens_per_step:
+                batches.append([])
+            batches[-1].append(row)
+        shuffle.shuffle(batches)
+        steps += [batch for batch in batches if batch]
+    return steps
+
+
+def pad_batch(examples: Sequence[Example], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Right-padded ids_BT and labels_BT; labels are shifted left, so labels[t] follows ids[t].
+
+    With right padding and causal attention no real token ever sees a pad, so documents are apart
+    by construction and attention needs no mask.
+    """
+    import torch
+
+    width = max(len(example.ids) for example in examples)
+    ids_BT = torch.full((len(examples), width), pad_id)
+    labels_BT = torch.full((len(examples), width), IGNORED)
+    for row, example in enumerate(examples):
+        ids = torch.tensor(example.ids)
+        labels = torch.where(torch.tensor(example.counted), ids, IGNORED)
+        ids_BT[row, : len(ids)] = ids
+        labels_BT[row, : len(ids) - 1] = labels[1:]
+    return ids_BT, labels_BT

