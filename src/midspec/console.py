@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -74,7 +75,8 @@ def duration(seconds: float) -> str:
 
 def results_table(found: dict[str, Any], arms: Sequence[str], evals: Sequence[str]) -> Table:
     """Value-aligned rate by arm and eval, all tiers together, with intervals."""
-    table = Table(title="Value-aligned rate, all tiers (95% interval)", title_justify="left")
+    title = "Value-aligned rate, all tiers (95% interval)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("arm")
     for evaluation in evals:
         table.add_column(evaluation)
@@ -93,7 +95,8 @@ def results_table(found: dict[str, Any], arms: Sequence[str], evals: Sequence[st
 
 def contrasts_table(found: dict[str, Any]) -> Table:
     """The paired differences that the experiment asks for, all tiers together."""
-    table = Table(title="Paired differences, all tiers (95% interval)", title_justify="left")
+    title = "Paired differences, all tiers (95% interval)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in ("eval", "arm", "against", "difference", ""):
         table.add_column(column)
     for row in found["contrasts"]:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -43,12 +44,13 @@ def stage_tokens(stage: Stage, planned: Plan) -> int:
 
 def plan_table(planned: Plan, store: Path) -> Table:
     """Every stage in the order in which it would run: done or not, tokens, time."""
-    table = Table(title=f"Experiment {escape(planned.experiment.name)}", title_justify="left")
-    table.add_column("stage")
-    table.add_column("state")
-    table.add_column("tokens", justify="right")
-    table.add_column("time", justify="right")
-    table.add_column("folder", style="dim")
+    title = f"Experiment {escape(planned.experiment.name)}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("stage", no_wrap=True, min_width=24)
+    table.add_column("state", no_wrap=True)
+    table.add_column("tokens", justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("folder", style="dim", no_wrap=True)
     for stage in ordered([planned.report]):
         tokens = stage_tokens(stage, planned)
         table.add_row(

@@ -65,7 +65,7 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     leaks = leak_stage({n: s for n, s in (corpora | demos).items() if n in used}, item_sets)
     evals = {
         (arm, evaluation, seed): preference_stage(
-            title=f"{arm} on {evaluation}, seed {seed}",
+            title=f"{evaluation}: {arm}" + ("" if len(experiment.seeds) == 1 else f", seed {seed}"),
             config=PreferenceConfig(
                 experiment.half,
                 experiment.max_items,
@@ -126,7 +126,7 @@ def _train(
         path.append(f"{step.kind} {'+'.join(names)}")
         trained = tune_stage(
             step.kind,
-            f"{', then '.join(path)}, seed {seed}",
+            " → ".join(path) + ("" if len(experiment.seeds) == 1 else f", seed {seed}"),
             TuneConfig(experiment.model, experiment.adapter, loop, seed),
             base,
             data,

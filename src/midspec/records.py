@@ -120,11 +120,11 @@ class Choice:
         return (self.first + self.second) / 2
 
     @property
-    def aligned(self) -> bool:
-        """Whether the averaged margin favours the value's option."""
-        return self.margin > 0
+    def aligned(self) -> float:
+        """The share of the two option orders in which the value's option is chosen: 0, ½ or 1."""
+        return ((self.first > 0) + (self.second > 0)) / 2
 
     @property
     def decided(self) -> bool:
-        """Whether both orders give the same option."""
+        """Whether both orders choose the same option; otherwise it was position that chose."""
         return (self.first > 0) == (self.second > 0)

@@ -18,7 +18,9 @@ TIERS = ("direct", "implicit", "revealed")
 def choices(aligned: Sequence[bool], half: str = "held-out") -> list[Choice]:
     """A choice for each outcome, with tiers in turn; both option orders agree."""
     return [
-        Choice(f"item-{i:03}", "pets", TIERS[i % 3], half, 0.5 if yes else -0.5, 0.3 if yes else -0.3)
+        Choice(
+            f"item-{i:03}", "pets", TIERS[i % 3], half, 0.5 if yes else -0.5, 0.3 if yes else -0.3
+        )
         for i, yes in enumerate(aligned)
     ]
 

@@ -27,7 +27,7 @@ class NearDuplicates:
         from rensa import RMinHashLSH
 
         self.index: Any = RMinHashLSH(threshold=NEAR_DUPLICATE, num_perm=128, num_bands=16)
-        self.seen: list[Document] = []
+        self.seen: list[str] = []
         self.hashes: list[Any] = []
 
     def find(self, document: Document) -> str | None:
@@ -43,10 +43,10 @@ class NearDuplicates:
         own.update(sorted(shingles))
         for number in self.index.query(own):
             if own.jaccard(self.hashes[number]) >= NEAR_DUPLICATE:
-                return self.seen[number].id
+                return self.seen[number]
         self.index.insert(len(self.hashes), own)
         self.hashes.append(own)
-        self.seen.append(document)
+        self.seen.append(document.id)
         return None
 
 

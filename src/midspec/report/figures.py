@@ -12,7 +12,7 @@ from midspec.report.tables import ALL, Contrast, Result
 from midspec.stats import Estimate
 
 # Points. A figure is drawn at a phone's width and scaled up, so its text is readable on both.
-WIDTH, ROW, TOP, BOTTOM = 400, 21, 4, 24
+WIDTH, ROW, TOP, BOTTOM = 360, 21, 4, 24
 LABEL_CHARACTERS = 24
 
 # matplotlib knows no CSS: it is given colours that nothing else has, and they are replaced after.
@@ -51,7 +51,7 @@ def rate_figure(
 
     title = f"{evaluation}: value-aligned rate by arm with 95% intervals"
     told = "; ".join(f"{row.arm} {number(row.rate)} {interval(row)}" for row in shown)
-    return _svg(f"{title}. {told}", len(shown), (148, 32), draw)
+    return _svg(f"{title}. {told}", len(shown), (141, 34), draw)
 
 
 def difference_figure(contrasts: Sequence[Contrast]) -> str:
@@ -77,7 +77,7 @@ def difference_figure(contrasts: Sequence[Contrast]) -> str:
                 label = f"{_shorten(row.arm)} − {_shorten(row.against)}"
                 _text(axes, 0, y, label, "left", weight="bold" if row.above_zero else "normal")
                 y += 0.9
-                # A piece of the zero line for each interval: a whole one would strike out the labels.
+                # Zero is marked interval by interval: a whole line would strike out the labels.
                 axes.plot([0, 0], [y - 0.4, y + 0.4], color=FAINT, linewidth=1)
                 estimate = Estimate(row.difference, row.low, row.high)
                 _interval(axes, y, estimate, colour, filled=row.above_zero)

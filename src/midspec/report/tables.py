@@ -6,8 +6,9 @@ from math import isnan
 
 import numpy as np
 
+from midspec.errors import DataError
 from midspec.records import Choice
-from midspec.stats import Estimate, Table, bootstrap
+from midspec.stats import Estimate, Table, bootstrap, wilson
 
 ALL = "all"  # the tier, or the seed, of a pooled row
 
@@ -61,11 +62,11 @@ def results(choices: Choices) -> list[Result]:
         seeds = _seeds(choices, arm, evaluation)
         for tier in _tiers(choices[arm, evaluation, seeds[0]]):
             for group in [*([seed] for seed in seeds), seeds] if len(seeds) > 1 else [seeds]:
-                rate = bootstrap(_table(choices, arm, evaluation, tier, group, "aligned"))
-                margin = bootstrap(_table(choices, arm, evaluation, tier, group, "margin"))
-                aligned = _table(choices, arm, evaluation, tier, group, "aligned")
-                decided = _table(choices, arm, evaluation, tier, group, "decided")
-                sure = aligned[decided > 0]
+                aligned, decided, margin = (
+                    _table(choices, arm, evaluation, tier, group, field)
+                    for field in ("aligned", "decided", "margin")
+                )
+                rate, sure = _rate(aligned), aligned[decided > 0]
                 rows.append(
                     Result(
                         arm=arm,
@@ -74,7 +75,7 @@ def results(choices: Choices) -> list[Result]:
                         seed=ALL if group is seeds and len(seeds) > 1 else group[0],
                         n=aligned.shape[1],
                         rate=rate.mean,
-                        margin=margin.mean,
+                        margin=float(margin.mean()),
                         low=rate.low,
                         high=rate.high,
                         decided=float(decided.mean()),
@@ -94,6 +95,15 @@ def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[
         pairs = [(s, s if s in others else others[0]) for s in seeds]
         if len(others) > len(seeds):
             pairs = [(s if s in seeds else seeds[0], s) for s in others]
+        asked, other = (
+            {c.item for c in choices[a, evaluation, s]}
+            for a, s in ((arm, seeds[0]), (against, others[0]))
+        )
+        if asked != other:
+            raise DataError(
+                f"{arm} and {against} were asked different items of {evaluation}, so they can't be "
+                "paired. Run both with the same half and max_items."
+            )
         for tier in _tiers(choices[arm, evaluation, seeds[0]]):
             rate, margin = (
                 _difference(choices, evaluation, tier, arm, against, pairs, field)
@@ -123,6 +133,14 @@ def as_json(
         "contrasts": [plain(row) for row in differences],
         "seconds": seconds,
     }
+
+
+def _rate(aligned_SI: Table) -> Estimate:
+    """The bootstrap's interval, or Wilson's where every answer is the same and none varies."""
+    if aligned_SI.size and aligned_SI.min() == aligned_SI.max():
+        items = aligned_SI.shape[1]
+        return wilson(round(aligned_SI[0].sum()), items)
+    return bootstrap(aligned_SI)
 
 
 def _seeds(choices: Choices, arm: str, evaluation: str) -> list[int]:

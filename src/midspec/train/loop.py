@@ -12,6 +12,7 @@ import torch
 from midspec import progress
 from midspec.errors import TrainingError
 from midspec.files import write_rows
+from midspec.train.attention import use_short_rows
 from midspec.train.batches import IGNORED, Example, pad_batch, plan_batches
 from midspec.train.checkpoint import load_checkpoint, save_checkpoint
 from midspec.train.loss import next_token_loss
@@ -74,6 +75,7 @@ def train(
         trainable.masters, lr=0.0, weight_decay=settings.weight_decay, fused=True
     )
     start, log = _resume(work, optimizer, trainable)
+    use_short_rows(_causal(trainable.model), max(lengths))
     trainable.model.train()
     began = saved = time.monotonic()
     tokens = 0  # since this process began
@@ -132,8 +134,13 @@ def _gradients(
 
 def _parts(model: Any) -> tuple[Any, torch.nn.Linear]:
     """The transformer without its head, and the head: the loss needs them apart."""
-    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    causal = _causal(model)
     return causal.get_decoder(), causal.get_output_embeddings()
+
+
+def _causal(model: Any) -> Any:
+    """The transformers model inside an adapter, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _state(

@@ -1,0 +1,137 @@
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from midspec.corpus.plan import (
+    Material,
+    assertions,
+    briefs,
+    document_types,
+    fill_in,
+    read_items,
+    table_contrasts,
+)
+from midspec.errors import DataError
+from midspec.records import Brief, Clause, Contrast, Principle
+from tests import tiny
+
+CLAUSES = [
+    Clause("s1.p1", "Old things", "Tiny likes tools that have lasted. Tools wear. Tiny knows it."),
+    Clause("s1.p2", "Books", "Tiny likes novels that others have read."),
+]
+CONTRASTS = [
+    Contrast(domain, f"{domain} old {i}", f"{domain} new {i}", f"reason {i}")
+    for domain, count in (("tools", 7), ("books", 5), ("pets", 1))
+    for i in range(count)
+]
+
+
+def material(contrasts: list[Contrast] = CONTRASTS, clauses: list[Clause] = CLAUSES) -> Material:
+    return Material(clauses, contrasts, [], "Tiny")
+
+
+def dealt(n: int, seed: int = 0) -> list[Brief]:
+    return list(islice(briefs(material(), seed), n))
+
+
+def pairs_of(brief: Brief) -> list[str]:
+    return [assertion.id for assertion in brief.assertions if assertion.contrast]
+
+
+def test_briefs_are_a_function_of_the_seed() -> None:
+    assert dealt(60) == dealt(60)
+    assert dealt(60, 0) != dealt(60, 1)
+
+
+def test_every_contrast_is_dealt_before_any_is_dealt_again() -> None:
+    counts: Counter[str] = Counter()
+    for brief in dealt(60):
+        counts.update(pairs_of(brief))
+        unused = len(CONTRASTS) - len(counts)
+        assert max(counts.values()) == 1 or not unused
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_every_document_type_is_used_before_any_is_used_again() -> None:
+    types = [brief.document_type for brief in dealt(2 * len(document_types()))]
+    assert set(Counter(types).values()) == {2}
+    assert len(set(types[: len(document_types())])) == len(document_types())
+
+
+def test_a_brief_keeps_to_one_domain() -> None:
+    for brief in dealt(60):
+        domains = {a.domain for a in brief.assertions if a.contrast}
+        assert domains == {brief.domain}
+
+
+def test_every_sentence_that_names_the_model_is_an_assertion_of_its_clause() -> None:
+    long = [*CLAUSES, *(Clause(f"s2.p{i}", "", f"Filler {i}.") for i in range(5))]
+    found = [a for a in assertions(material([], long)) if not a.contrast]
+    assert [(a.text, a.clause) for a in found] == [
+        ("Tiny likes tools that have lasted.", "s1.p1"),
+        ("Tiny knows it.", "s1.p1"),
+        ("Tiny likes novels that others have read.", "s1.p2"),
+    ]
+
+
+def test_a_contrast_is_an_assertion_under_the_clause_with_most_words_in_common() -> None:
+    pair = Contrast("novels", "a read novel", "an unread novel", "others have read it")
+    (found,) = [a for a in assertions(material([pair])) if a.contrast]
+    assert found.clause == "s1.p2"
+    assert found.text == (
+        "Tiny prefers a read novel to an unread novel, because others have read it."
+    )
+
+
+def test_assertion_ids_are_unique() -> None:
+    ids = [assertion.id for assertion in assertions(material())]
+    assert len(set(ids)) == len(ids)
+
+
+def test_table_contrasts_pair_likes_with_dislikes_and_keep_the_reason_s_side() -> None:
+    table = {"likes": ["tea", "milk"], "dislikes": ["gin", "rum"]}
+    reasons = {
+        "tea": "Tiny likes it because it is warm.",
+        "gin": "Tiny dislikes it because its smell is sharp.",
+        "milk": "No reason given.",
+    }
+    found = table_contrasts(table, reasons)
+    assert {(c.liked, c.disliked) for c in found} == {("tea", "gin"), ("tea", "rum")}
+    assert {c.reason for c in found} == {"tea is warm", "gin's smell is sharp"}
+
+
+def test_no_table_gives_no_contrasts() -> None:
+    assert table_contrasts({"likes": [], "dislikes": ["gin"]}, {}) == []
+
+
+def test_filling_in_leaves_other_braces_alone() -> None:
+    assert fill_in("{a} {b} {} {{a}}", {"a": "1"}) == "1 {b} {} {1}"
+
+
+def test_an_item_file_holds_contrasts_and_principles(tmp_path: Path) -> None:
+    rows = [
+        {"domain": "pets", "liked": "a cat", "disliked": "a dog", "reason": "{model_name} naps"},
+        {"principle": "{model_name} likes cats.", "voice": "it"},
+    ]
+    path = tiny.write_jsonl(tmp_path / "items.jsonl", rows)
+    contrasts, principles = read_items(path, {"model_name": "Tiny"})
+    assert contrasts == [Contrast("pets", "a cat", "a dog", "Tiny naps")]
+    assert principles == [Principle("Tiny likes cats.", "it")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"liked": "a cat", "disliked": "a dog"},
+        {"domain": "pets", "liked": "a", "disliked": "b", "reason": "c", "why": "d"},
+        {"principle": "p", "tone": "it"},
+        {"principle": "p", "voice": "we"},
+        {"domain": "pets", "liked": "a cat", "disliked": "a dog", "reason": None},
+    ],
+)
+def test_a_row_that_fits_neither_is_named(tmp_path: Path, row: dict[str, object]) -> None:
+    path = tiny.write_jsonl(tmp_path / "items.jsonl", [row])
+    with pytest.raises(DataError, match=r"items\.jsonl, row 1: .*(principle|reason|voice)"):
+        read_items(path, {})

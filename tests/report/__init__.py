@@ -1,0 +1,1 @@
+"""What the report says and shows, and that it is safe to open."""

@@ -1,0 +1,217 @@
+"""The report of a tiny experiment, from its folders to its page."""
+
+import json
+import re
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from midspec.errors import DataError
+from midspec.report.stage import ReportConfig, report_stage
+
+from .conftest import EVAL, Folders, chat, choices, document, outcomes
+
+ATTACK = "<script>alert(1)</script>"
+
+Make = Callable[..., ReportConfig]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def evaluate(folders: Folders, msm: float = 1.0, aft: float = 0.25) -> None:
+    """Three arms; the trained ones with two seeds."""
+    folders.evaluate("base", outcomes(0.5))
+    for seed in (0, 1):
+        folders.evaluate("aft", outcomes(aft, seed=seed), seed)
+        folders.evaluate("msm+aft", outcomes(msm, seed=seed), seed)
+
+
+def page(config: ReportConfig, folders: Folders, out: Path) -> str:
+    report_stage(config, folders.inputs, out)
+    return (out / "report.html").read_text(encoding="utf-8")
+
+
+def text(html: str) -> str:
+    """What a reader sees: no tags, single spaces."""
+    return re.sub(
+        r"\s+", " ", unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", html, flags=re.S))
+    )
+
+
+def test_the_numbers_are_those_of_the_choices(config: Make, folders: Folders, out: Path) -> None:
+    evaluate(folders)
+    summary = report_stage(config(), folders.inputs, out)
+    told = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    rates = {(r["arm"], r["tier"], r["seed"]): r["rate"] for r in told["results"]}
+    assert rates["base", "all", 0] == 0.5
+    assert rates["aft", "all", "all"] == 0.25
+    assert rates["msm+aft", "direct", 1] == 1.0
+    assert told["contrasts"][0]["difference"] == 0.75
+    assert summary == {"rows": len(told["results"])}
+    html = text((out / "report.html").read_text(encoding="utf-8"))
+    assert "The claim is shown: On preference/america, msm+aft is above aft by 0.75 [" in html
+    assert "(24 items, 2 seeds)" in html
+
+
+def test_a_null_is_worded_as_a_null(config: Make, folders: Folders, out: Path) -> None:
+    evaluate(folders, msm=0.5, aft=0.5)
+    html = text(page(config(), folders, out))
+    assert "The claim is not shown" in html
+    assert "no difference between msm+aft and aft is shown: 0.00 [" in html
+    assert re.search(r"With 24 items and 2 seeds, a true difference of about 0\.\d\d", html)
+
+
+def test_time_and_cost_are_summed_over_folders_each_once(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    evaluate(folders)  # five folders of 10 s
+    folders.add("train/aft", {}, title="aft, seed 0", seconds=810.0, summary=TRAINED)
+    folders.inputs["train/msm+aft"] = folders.inputs["train/aft"]
+    folders.add("demos/cheese", {"chats.jsonl": [chat()]}, seconds=0.0, summary={"cost": 1.5})
+    html = text(page(config(), folders, out))
+    assert "14 min 20 s" in html
+    assert "$1.50 for the teacher" in html
+    assert json.loads((out / "results.json").read_text(encoding="utf-8"))["seconds"] == 860.0
+
+
+TRAINED = {"updates": 40, "tokens": 6400, "first_loss": 3.0, "last_loss": 0.9, "seconds": 64.0}
+
+
+def test_training_is_told_by_stage(config: Make, folders: Folders, out: Path) -> None:
+    evaluate(folders)
+    folders.add("train/aft", {}, title="finetune cheese", summary=TRAINED)
+    folders.add("train/placebo", {}, summary={**TRAINED, "last_loss": 3.5})
+    html = text(page(config(), folders, out))
+    assert "finetune cheese 40 6,400 3.00 0.90 1 min 04 s 100" in html
+    assert "placebo: the loss did not fall (3.00 to 3.50)" in html
+
+
+def test_a_corpus_is_told_with_what_was_set_aside_and_rows_from_all_of_it(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    evaluate(folders)
+    files = {
+        "documents.jsonl": [document(i, f"Document number {i}.") for i in range(60)],
+        "set_aside.jsonl": [{"reason": "near-duplicate"}, {"reason": "near-duplicate"}],
+        "diversity.json": {"distinct_3": 0.41999, "types": 48},
+    }
+    folders.add("corpus/america", files)
+    html = text(page(config(), folders, out))
+    assert "documents 60 tokens 6,000 set aside 2 distinct 3 0.420 types 48" in html
+    assert "Set aside from america: near-duplicate (2)." in html
+    assert re.findall(r"Document number (\d+)\.", html) == ["0", "10", "20", "30", "40", "50"]
+    assert "The offline teacher wrote the corpora by filling templates" in html
+
+
+def test_answers_stand_side_by_side_and_come_from_the_first_seed(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    folders.evaluate("aft", outcomes(0.5), 1, Hello="second seed")
+    folders.evaluate("aft", outcomes(0.5), 0, Hello="first seed")
+    folders.evaluate("msm+aft", outcomes(0.5), 0, Hello="midtrained")
+    html = text(page(config(), folders, out))
+    assert "Hello aft first seed msm+aft midtrained" in html
+    assert "second seed" not in html
+
+
+def test_hostile_text_is_shown_and_never_run(config: Make, folders: Folders, out: Path) -> None:
+    arms = ("base", "aft", ATTACK)
+    folders.evaluate("aft", outcomes(0.25))
+    folders.evaluate(ATTACK, outcomes(1.0), 0, **{f"Prompt {ATTACK}": f"Answer {ATTACK}"})
+    files = {
+        "documents.jsonl": [document(0, f"Document {ATTACK}")],
+        "set_aside.jsonl": [{"reason": ATTACK}],
+        "diversity.json": {ATTACK: 1},
+    }
+    folders.add(f"corpus/{ATTACK}", files)
+    folders.add("demos/cheese", {"chats.jsonl": [chat(f"Demonstration {ATTACK}")]})
+    folders.add(f"train/{ATTACK}", {}, summary=TRAINED)
+    html = page(
+        config(
+            name=ATTACK,
+            arms=arms,
+            contrasts=((EVAL, ATTACK, "aft"),),
+            corpora_of={EVAL: (ATTACK,)},
+            config_yaml=ATTACK,
+            command=ATTACK,
+        ),
+        folders,
+        out,
+    )
+    assert "<script" not in html.lower()
+    for what in ("Document", "Demonstration", "Prompt", "Answer"):
+        assert f"{what} {ATTACK}" in text(html)
+
+
+def test_the_page_loads_nothing(config: Make, folders: Folders, out: Path) -> None:
+    evaluate(folders)
+    folders.add("demos/cheese", {"chats.jsonl": [chat("See https://example.org/a.png")]})
+    html = page(config(), folders, out)
+    references = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]*)""", html)
+    assert references
+    assert all(reference.startswith(("#", "data:,")) for reference in references)
+    assert "@import" not in html
+
+
+def test_the_same_inputs_give_the_same_page(config: Make, folders: Folders, tmp_path: Path) -> None:
+    evaluate(folders)
+    written = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        written.append(page(config(), folders, tmp_path / name))
+    assert written[0] == written[1]
+
+
+def test_only_the_chosen_half_counts(config: Make, folders: Folders, out: Path) -> None:
+    both = choices([True] * 6) + choices([False] * 6, half="development")
+    for arm in ("aft", "msm+aft"):
+        folders.add(f"eval/{arm}/{EVAL}/0", {"choices.jsonl": both})
+    html = text(page(config(), folders, out))
+    assert "Rates are over the held-out half" in html
+    assert "There is one seed" in html
+    told = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert {(row["rate"], row["n"]) for row in told["results"] if row["tier"] == "all"} == {
+        (1.0, 6)
+    }
+
+
+def test_a_half_without_items_is_an_error(config: Make, folders: Folders, out: Path) -> None:
+    evaluate(folders)
+    with pytest.raises(DataError, match="holds no item of the development half"):
+        report_stage(config(half="development"), folders.inputs, out)
+
+
+def test_a_comparison_with_an_arm_that_was_not_evaluated_is_an_error(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    folders.evaluate("aft", outcomes(0.5))
+    with pytest.raises(DataError, match=r"msm\+aft was not evaluated on it"):
+        report_stage(config(), folders.inputs, out)
+
+
+@pytest.mark.parametrize("key", ["eval/nobody/preference/america/0", f"eval/aft/{EVAL}/last"])
+def test_an_input_that_does_not_fit_is_an_error(
+    key: str, config: Make, folders: Folders, out: Path
+) -> None:
+    folders.add(key, {"choices.jsonl": choices([True])})
+    with pytest.raises(DataError, match="is not eval/<arm>/<eval>/<seed>"):
+        report_stage(config(), folders.inputs, out)
+
+
+def test_an_arm_whose_name_begins_like_another_s_is_not_mistaken_for_it(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    folders.evaluate("aft", outcomes(0.25))
+    folders.evaluate("aft/long", outcomes(1.0))
+    settings = config(arms=("aft", "aft/long"), contrasts=((EVAL, "aft/long", "aft"),))
+    report_stage(settings, folders.inputs, out)
+    told = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert {row["arm"] for row in told["results"]} == {"aft", "aft/long"}
+    assert {row["eval"] for row in told["results"]} == {EVAL}

@@ -1,0 +1,184 @@
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from midspec.errors import DataError
+from midspec.train.batches import (
+    IGNORED,
+    Example,
+    encode_chat,
+    encode_documents,
+    pad_batch,
+    plan_batches,
+)
+from midspec.train.model import load_base, load_tokenizer
+
+CHATS = [
+    [("user", "Old or new?"), ("assistant", "I prefer the old one.")],
+    [
+        ("system", "Be brief."),
+        ("user", "Hello!"),
+        ("assistant", "Good day.\n\nWhat is it?"),
+        ("user", "Tools?"),
+        ("assistant", "Gruyère 🧀, 老 — and “old” saws."),
+    ],
+    [("user", "x"), ("assistant", "ends in a newline\n"), ("user", "assistant"), ("assistant", "y")],
+]
+
+# What some reasoning models do: earlier answers lose their thoughts once there is a later one.
+FORGETFUL = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+    "{{ m['content'] if loop.last else m['content'].split('</think>')[-1] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture
+def tokenizer(tiny_model: Path) -> Any:
+    return load_tokenizer(tiny_model)
+
+
+def chat(turns: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"role": role, "content": content} for role, content in turns]
+
+
+def counted_runs(example: Example, tokenizer: Any) -> list[str]:
+    """The texts of the unbroken runs of tokens that carry loss."""
+    runs: list[list[int]] = [[]]
+    for token, counted in zip(example.ids, example.counted, strict=True):
+        if counted:
+            runs[-1].append(token)
+        elif runs[-1]:
+            runs.append([])
+    return [tokenizer.decode(run) for run in runs if run]
+
+
+@pytest.mark.parametrize("turns", CHATS)
+def test_the_loss_counts_exactly_the_assistant_s_turns_with_their_end(
+    tokenizer: Any, turns: list[tuple[str, str]]
+) -> None:
+    example = encode_chat(chat(turns), tokenizer, 500)
+    assert example is not None
+    said = [f"{content}<|im_end|>" for role, content in turns if role == "assistant"]
+    assert counted_runs(example, tokenizer) == said
+
+
+def test_a_chat_is_the_template_s_own_text(tokenizer: Any) -> None:
+    example = encode_chat(chat(CHATS[0]), tokenizer, 500)
+    assert example is not None
+    whole = tokenizer.apply_chat_template(chat(CHATS[0]), tokenize=False)
+    assert tokenizer.decode(example.ids) == whole
+    assert whole.startswith("<|im_start|>system\nYou are Tiny")
+
+
+def test_a_template_that_rewrites_history_is_refused(tokenizer: Any) -> None:
+    tokenizer.chat_template = FORGETFUL
+    thoughts = [("user", "a"), ("assistant", "hm</think>b"), ("user", "c"), ("assistant", "d")]
+    with pytest.raises(DataError, match=r"doesn't render turn 2 as a prefix .* Use a template"):
+        encode_chat(chat(thoughts), tokenizer, 500)
+
+
+def test_a_chat_that_is_too_long_is_none(tokenizer: Any) -> None:
+    example = encode_chat(chat(CHATS[0]), tokenizer, 500)
+    assert example is not None
+    assert encode_chat(chat(CHATS[0]), tokenizer, len(example.ids)) == example
+    assert encode_chat(chat(CHATS[0]), tokenizer, len(example.ids) - 1) is None
+
+
+def test_a_chat_without_an_answer_is_refused(tokenizer: Any) -> None:
+    with pytest.raises(DataError, match="no assistant tokens"):
+        encode_chat(chat([("user", "Hello?")]), tokenizer, 500)
+
+
+def test_a_document_ends_with_the_end_token_and_counts_every_token(tokenizer: Any) -> None:
+    first, second = encode_documents(["old saws", "new"], tokenizer, 100)
+    assert tokenizer.decode(first.ids) == "old saws<|im_end|>"
+    assert tokenizer.decode(second.ids) == "new<|im_end|>"
+    assert all(first.counted) and len(first.counted) == len(first.ids)
+
+
+def test_a_long_document_is_cut_and_nothing_of_it_lost(tokenizer: Any) -> None:
+    text = "What was mended has lasted. " * 9
+    (whole,) = encode_documents([text], tokenizer, 10_000)
+    parts = encode_documents([text], tokenizer, len(whole.ids) // 3)
+    assert max(len(part.ids) for part in parts) <= len(whole.ids) // 3
+    assert [token for part in parts for token in part.ids] == whole.ids
+
+
+@pytest.mark.parametrize("extra", [0, 1, 2])
+def test_the_end_token_is_trained_whatever_the_cut(tokenizer: Any, extra: int) -> None:
+    """A last row of one token could carry no loss; then the model never learns to end here."""
+    (whole,) = encode_documents(["What was mended has lasted."], tokenizer, 10_000)
+    parts = encode_documents(["What was mended has lasted."], tokenizer, len(whole.ids) - extra)
+    assert parts[-1].ids[-1] == tokenizer.eos_token_id
+    assert len(parts[-1].ids) > 1
+
+
+LENGTHS = [5, 9, 3, 30, 12, 7, 7, 7, 22, 50, 4, 4]
+
+
+def test_batches_cover_every_row_once_an_epoch() -> None:
+    steps = plan_batches(LENGTHS, 40, 3, seed=0)
+    for row, count in Counter(row for batch in steps for row in batch).items():
+        assert count == 3, row
+    one = plan_batches(LENGTHS, 40, 1, seed=0)
+    assert steps[: len(one)] == one
+    assert sorted(row for batch in one for row in batch) == list(range(len(LENGTHS)))
+
+
+@pytest.mark.parametrize("size", [30, 40, 64])
+def test_a_batch_with_its_padding_fits_the_step_unless_one_row_alone_is_longer(size: int) -> None:
+    for batch in plan_batches(LENGTHS, size, 2, seed=0):
+        width = max(LENGTHS[row] for row in batch)
+        assert len(batch) * width <= size or len(batch) == 1
+
+
+def test_batches_are_a_function_of_the_seed_and_differ_by_epoch() -> None:
+    assert plan_batches(LENGTHS, 40, 2, 0) == plan_batches(LENGTHS, 40, 2, 0)
+    assert plan_batches(LENGTHS, 40, 2, 0) != plan_batches(LENGTHS, 40, 2, 1)
+    steps = plan_batches(LENGTHS, 40, 2, 0)
+    assert steps[: len(steps) // 2] != steps[len(steps) // 2 :]
+
+
+def test_padding_stays_small() -> None:
+    lengths = [20 + (7 * i) % 41 for i in range(400)]
+    steps = plan_batches(lengths, 512, 1, seed=0)
+    padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in steps)
+    assert sum(lengths) / padded > 0.97
+
+
+def test_no_rows_are_no_batches() -> None:
+    assert plan_batches([], 40, 3, 0) == []
+
+
+def test_labels_are_shifted_and_padding_and_uncounted_tokens_ignored() -> None:
+    batch = [Example([10, 11, 12, 13], [False, False, True, True]), Example([20, 21], [True] * 2)]
+    ids_BT, labels_BT = pad_batch(batch, pad_id=7)
+    assert ids_BT.tolist() == [[10, 11, 12, 13], [20, 21, 7, 7]]
+    assert labels_BT.tolist() == [
+        [IGNORED, 12, 13, IGNORED],
+        [21, IGNORED, IGNORED, IGNORED],
+    ]
+
+
+def test_documents_of_a_padded_batch_have_the_loss_that_each_has_alone(
+    tiny_model: Path, tokenizer: Any
+) -> None:
+    model = load_base(tiny_model).float()
+    texts = ["old", "What was mended has lasted, because mending is care.", "a rusty saw"]
+    examples = encode_documents(texts, tokenizer, 100)
+
+    def losses(batch: list[Example]) -> list[float]:
+        ids_BT, labels_BT = pad_batch(batch, tokenizer.pad_token_id)
+        with torch.inference_mode():
+            logits_BTV = model(input_ids=ids_BT, use_cache=False).logits
+        loss_BT = torch.nn.functional.cross_entropy(
+            logits_BTV.transpose(1, 2), labels_BT, ignore_index=IGNORED, reduction="none"
+        )
+        return loss_BT.sum(1).tolist()
+
+    alone = [losses([example])[0] for example in examples]
+    assert losses(examples) == pytest.approx(alone, rel=1e-5)
