@@ -1,8 +1,13 @@
 """A model, a spec and an experiment so small that the whole pipeline takes seconds."""
 
+import io
 import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
@@ -125,8 +130,8 @@ def experiment(model: Path, items: Path) -> dict[str, Any]:
             "chat": {"kind": "replay", "n": 2, "max_new_tokens": 4},
         },
         "adapter": {"rank": 4, "alpha": 8},
-        "midtrain": loop,
-        "finetune": loop,
+        "midtrain": {**loop},
+        "finetune": {**loop},
         "arms": {
             "base": [],
             "aft": [{"finetune": ["cheese", "chat"]}],
@@ -160,3 +165,33 @@ def make_experiment(folder: Path, model: Path) -> Path:
     write_jsonl(folder / "contrasts.jsonl", [*contrasts, *principles])
     items = write_jsonl(folder / "items.jsonl", item_rows())
     return write_experiment(folder, experiment(model, items))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+def midspec(*arguments: object, stdin: str = "") -> Said:
+    """Run the command line in this process: `midspec("plan", path)`."""
+    from midspec.cli import main
+    from midspec.console import console
+
+    console.width = 300  # tables are as wide as their text
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    argv = ["midspec", *map(str, arguments)]
+    with (
+        patch.object(sys, "argv", argv),
+        patch.object(sys, "stdin", io.StringIO(stdin)),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 0
+    return Said(code, out.getvalue(), err.getvalue())

@@ -53,7 +53,7 @@ def bootstrap(values_SI: Table, seed: int = 0) -> Estimate:
 
 @lru_cache(maxsize=16)
 def _weights(seeds: int, items: int, resamples: int, seed: int) -> tuple[Table, Table]:
-    """How often each seed and each item is drawn in each resample; drawing takes most of the time."""
+    """How often each seed and item is drawn in each resample; kept, for drawing is slow."""
     draw = np.random.default_rng(seed)
     items_RI = draw.multinomial(items, np.full(items, 1 / items), size=resamples) / items
     seeds_RS = draw.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds

@@ -18,7 +18,7 @@ def saved(folder: Path, *numbers: int) -> Path:
 
 
 def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:20])
+    path.write_bytes(path.read_bytes()[:10])
 
 
 def test_the_newest_checkpoint_comes_back(tmp_path: Path) -> None:

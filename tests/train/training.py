@@ -17,7 +17,7 @@ from midspec.train.settings import AdapterSettings, LoopSettings
 
 LORA = AdapterSettings(rank=4, alpha=8)
 FULL = AdapterSettings(method="full")
-SETTINGS = LoopSettings(learning_rate=0.01, tokens_per_step=24, max_tokens=12)
+SETTINGS = LoopSettings(learning_rate=0.02, tokens_per_step=24, max_tokens=12)
 
 
 def rows(n: int = 80) -> list[Example]:

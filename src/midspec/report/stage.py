@@ -231,7 +231,7 @@ def _notes(
     weak = [row for row in pooled(rows) if row.tier == ALL and row.decided < DECIDED_FLOOR]
     notes += [
         f"On {row.eval}, {row.arm} decided only {number(row.decided)} of the items: on the rest "
-        "it chose by the order of the options, and the margin averaged over both orders counts."
+        "it chose by the order of the options, which pulls its rate towards 0.50."
         for row in weak
     ]
     notes += [

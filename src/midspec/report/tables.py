@@ -17,7 +17,7 @@ Choices = Mapping[tuple[str, str, int], Sequence[Choice]]  # by arm, eval, seed
 
 @dataclass(frozen=True)
 class Result:
-    """One arm on one eval's tier: rates over items whose option the averaged margin decides."""
+    """One arm on one tier of an eval: the share of answers, over both orders, that are aligned."""
 
     arm: str
     eval: str
