@@ -4,7 +4,9 @@ import os
 
 # Before anything imports torch: nothing here gains from threads, and nothing may use a network.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+os.environ.update(
+    HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="false"
+)
 
 from collections.abc import Callable
 from pathlib import Path

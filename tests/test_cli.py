@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+from midspec.config import load_experiment
+from midspec.experiment import plan
 from midspec.files import read_dicts, read_json
 from midspec.train import fetch
 
 from . import tiny
-from .tiny import Said, midspec
+from .tiny import Said, midspec, refused
 
 ARMS = ["base", "aft", "msm", "msm+aft", "reference"]
 Change = Callable[[Callable[[dict[str, Any]], None]], Path]
@@ -62,7 +64,8 @@ def test_run_does_every_stage_and_prints_the_table(finished: Finished) -> None:
     assert finished.said.code == 0, finished.said.err
     table = finished.said.out[finished.said.out.index("Value-aligned rate") :]
     for arm in ARMS:
-        assert re.search(rf"{re.escape(arm)} +│ +[01]\.\d\d \[[01]\.\d\d, [01]\.\d\d\]", table)
+        row = rf"^ +{re.escape(arm)} +[01]\.\d\d \[[01]\.\d\d, [01]\.\d\d\]"
+        assert re.search(row, table, re.M)
     assert "Paired differences" in table
     manifests = list(finished.store.glob("*/manifest.json"))
     assert len(manifests) == 14
@@ -70,7 +73,9 @@ def test_run_does_every_stage_and_prints_the_table(finished: Finished) -> None:
 
 
 def test_progress_counts_to_the_number_of_stages_and_no_further(finished: Finished) -> None:
-    counts = [(int(n), int(of)) for n, of in re.findall(r"^ *(\d+)/(\d+) ", finished.said.out, re.M)]
+    counts = [
+        (int(n), int(of)) for n, of in re.findall(r"^ *(\d+)/(\d+) ", finished.said.out, re.M)
+    ]
     assert counts[-1] == (14, 14)
     assert [number for number, _ in counts] == list(range(1, 15))
 
@@ -145,16 +150,18 @@ def test_show_json_has_every_arm_tier_and_contrast(finished: Finished) -> None:
         assert row["low"] <= row["difference"] <= row["high"]
 
 
-def test_the_rates_are_those_of_the_choices(finished: Finished) -> None:
+def test_the_rates_are_those_of_the_choices(finished: Finished, tiny_model: Path) -> None:
     rates = {row["arm"]: row["rate"] for row in finished.results["results"] if row["tier"] == "all"}
-    for folder in finished.folders("preference"):
-        arm = read_json(folder / "manifest.json")["title"].partition(" on ")[0]
-        margins = [row["first"] + row["second"] for row in read_dicts(folder / "choices.jsonl")]
-        assert rates[arm] == pytest.approx(sum(margin > 0 for margin in margins) / len(margins))
+    for (arm, _, _), stage in plan(load_experiment(finished.path), tiny_model).evals.items():
+        choices = read_dicts(stage.path(finished.store) / "choices.jsonl")
+        chosen = [choice[order] > 0 for choice in choices for order in ("first", "second")]
+        assert rates[arm] == pytest.approx(sum(chosen) / len(chosen))
 
 
 def test_training_moves_the_choices(finished: Finished) -> None:
-    margins = {row["arm"]: row["margin"] for row in finished.results["results"] if row["tier"] == "all"}
+    margins = {
+        row["arm"]: row["margin"] for row in finished.results["results"] if row["tier"] == "all"
+    }
     assert len(set(margins.values())) == len(ARMS)
 
 
@@ -192,7 +199,9 @@ def test_report_builds_a_lost_report_from_finished_evaluations(
 
 @pytest.mark.parametrize("arm", ["base", "msm+aft", "reference"])
 def test_chat_answers_each_line_and_ends_with_the_input(finished: Finished, arm: str) -> None:
-    said = midspec("chat", arm, "-e", finished.path, "--store", finished.store, stdin="Hello?\n\nOld?\n")
+    said = midspec(
+        "chat", arm, "-e", finished.path, "--store", finished.store, stdin="Hello?\n\nOld?\n"
+    )
     assert said.code == 0
     assert said.out.strip()
     assert ">" not in said.out.splitlines()[0][:2]
@@ -206,88 +215,6 @@ def test_why_says_that_a_recipe_is_the_same_or_what_differs(finished: Finished) 
     assert re.search(r"previous: (nothing against \w+|\w+ against nothing)", said.out)
 
 
-def refused(said: Said, *words: str) -> None:
-    """Exit code 2, nothing on stdout, and one error without a traceback that holds `words`."""
-    assert said.code == 2, said
-    assert said.err.startswith("Error: ")
-    assert "Traceback" not in said.err
-    for word in words:
-        assert word in said.err
-
-
-@pytest.mark.parametrize("verb", ["run", "plan", "report", "show"])
-def test_a_missing_experiment_is_one_sentence(verb: str, tmp_path: Path) -> None:
-    refused(midspec(verb, tmp_path / "gone.yaml"), "gone.yaml does not exist")
-
-
-def test_an_unknown_key_is_one_sentence(changed: Change) -> None:
-    path = changed(lambda values: values.update(seed=[0]))
-    said = midspec("run", path)
-    refused(said, "seed is not a known key", "did you mean 'seeds'?")
-    assert len(said.err.splitlines()) == 1
-
-
-def test_an_unknown_model_is_one_sentence(changed: Change) -> None:
-    path = changed(lambda values: values.update(model="smollm3"))
-    refused(midspec("plan", path), "model 'smollm3' is unknown")
-
-
-def test_a_default_model_that_is_not_here_says_how_to_fetch_it(
-    changed: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MIDSPEC_HOME", str(tmp_path / "home"))
-    path = changed(lambda values: values.pop("model"))
-    refused(midspec("plan", path), "Run: midspec model get smollm2-135m")
-
-
-def test_a_model_folder_is_found_beside_the_experiment(
-    changed: Change, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = changed(lambda values: values.update(model="./model"))
-    shutil.copytree(tiny_model, path.parent / "model")
-    monkeypatch.chdir(tmp_path)
-    assert midspec("plan", path, "--store", tmp_path / "store").code == 0
-
-
-def test_chat_with_an_unknown_arm_names_the_arms(finished: Finished) -> None:
-    said = midspec("chat", "msn", "-e", finished.path, "--store", finished.store)
-    refused(said, "no arm 'msn'", "base, aft, msm, msm+aft, reference")
-
-
-def test_chat_with_an_unknown_seed_names_the_seeds(finished: Finished) -> None:
-    said = midspec("chat", "msm", "-e", finished.path, "--store", finished.store, "--seed", 9)
-    refused(said, "no seed 9", "[0]")
-
-
-@pytest.mark.parametrize("arm", ["msm", "reference"])
-def test_chat_before_the_run_is_one_sentence(
-    tiny_experiment: Path, tmp_path: Path, arm: str
-) -> None:
-    said = midspec("chat", arm, "-e", tiny_experiment, "--store", tmp_path / "store", stdin="x\n")
-    refused(said, arm, "Run the experiment")
-
-
-@pytest.mark.parametrize(
-    ("verb", "words"), [("show", "no results yet"), ("report", "5 of 5 evaluations aren't done")]
-)
-def test_results_before_the_run_are_one_sentence(
-    tiny_experiment: Path, tmp_path: Path, verb: str, words: str
-) -> None:
-    refused(midspec(verb, tiny_experiment, "--store", tmp_path / "store"), words, "midspec run")
-
-
-def test_why_of_a_folder_that_is_no_stage_is_one_sentence(tmp_path: Path) -> None:
-    refused(midspec("why", tmp_path, tmp_path), "manifest.json is missing")
-
-
-def test_an_unknown_source_of_a_model_is_one_sentence() -> None:
-    refused(midspec("model", "get", "--source", "ftp"), "--source ftp", "auto, hub or wheel")
-
-
-def test_model_get_prints_the_folder(tiny_model: Path) -> None:
-    assert midspec("model", "get", tiny_model).out.strip() == str(tiny_model)
-
-
 def test_a_leaking_eval_item_stops_the_run_before_any_training(
     tiny_experiment: Path, tmp_path: Path
 ) -> None:
@@ -295,8 +222,10 @@ def test_a_leaking_eval_item_stops_the_run_before_any_training(
     leak = {"id": "leak", "domain": domain, "tier": "direct", "aligned": liked, "other": disliked}
     tiny.write_jsonl(tiny_experiment.parent / "items.jsonl", [*tiny.item_rows(), leak])
     said = midspec("run", tiny_experiment, "--store", tmp_path / "store")
-    refused(said, "leak check failed", "leak", liked, disliked, "corpus")
-    made = {path.parent.name.partition("-")[0] for path in (tmp_path / "store").glob("*/manifest.json")}
+    refused(said, "leak check failed", "leak", liked, disliked, "document d")
+    made = {
+        path.parent.name.partition("-")[0] for path in (tmp_path / "store").glob("*/manifest.json")
+    }
     assert made == {"spec", "corpus", "demos", "replay"}
 
 
@@ -322,9 +251,9 @@ def test_a_failed_stage_tells_its_work_folder(changed: Change, tmp_path: Path) -
 
     store = tmp_path / "store"
     said = midspec("run", changed(edit), "--store", store)
-    refused(said, "midtrain old, seed 0 failed: This run would make 1 updates", str(store / ".work"))
+    refused(said, "midtrain old failed: This run would make 1 updates", str(store / ".work"))
     assert "skipped" in said.out
-    assert re.search(r"done +finetune cheese\+chat, seed 0", said.out)  # a sibling goes on
+    assert re.search(r"done +finetune cheese\+chat ", said.out)  # a sibling goes on
 
 
 def test_an_experiment_over_seeds_gives_pooled_rows(changed: Change, tmp_path: Path) -> None:
@@ -352,7 +281,9 @@ def test_the_demo_fetches_the_default_model_and_then_runs(
         return tiny_model
 
     monkeypatch.setattr(fetch, "get_model", get)
-    monkeypatch.setattr("midspec.cli._execute", lambda planned, store: print(planned.experiment.name))
+    monkeypatch.setattr(
+        "midspec.cli._execute", lambda planned, store: print(planned.experiment.name)
+    )
     assert midspec("demo", "--quick", "--store", tmp_path / "store").out == "cheese-quick\n"
     assert midspec("demo", "--store", tmp_path / "store").out == "cheese\n"
     assert asked == ["smollm2-135m"] * 2

@@ -19,7 +19,9 @@ Planned = Callable[..., Plan]
 def planned(changed: Change, tiny_model: Path) -> Planned:
     """The plan of the tiny experiment after an edit of its values."""
 
-    def make(edit: Callable[[Values], None] = lambda values: None, model: Path = tiny_model) -> Plan:
+    def make(
+        edit: Callable[[Values], None] = lambda values: None, model: Path = tiny_model
+    ) -> Plan:
         return plan(load_experiment(changed(edit)), model)
 
     return make

@@ -19,7 +19,17 @@ from midspec.files import (
 )
 from midspec.records import Clause, Contrast
 
-AWKWARD = ["plain", "Gruyère „quoted“", "two\nlines", "tab\t", "\u2028", "a\u0085b", "\x0c", "🧀", ""]
+AWKWARD = [
+    "plain",
+    "Gruyère „quoted“",
+    "two\nlines",
+    "tab\t",
+    "\u2028",
+    "a\u0085b",
+    "\x0c",
+    "🧀",
+    "",
+]
 
 
 def full_disk(*_: object) -> None:
@@ -71,7 +81,10 @@ def test_a_full_disk_under_safetensors_is_a_store_error_too(tmp_path: Path) -> N
 
 
 def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"No permission to write .*--store"), disk_errors(tmp_path):
+    with (
+        pytest.raises(StoreError, match=r"No permission to write .*--store"),
+        disk_errors(tmp_path),
+    ):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
@@ -88,9 +101,7 @@ def test_other_os_errors_go_up_whole(tmp_path: Path) -> None:
         (b'{"a": "caf\xe9"}\n', r"rows\.jsonl is not UTF-8 \(byte 10\)"),
     ],
 )
-def test_a_bad_line_is_named_by_file_and_number(
-    tmp_path: Path, content: bytes, words: str
-) -> None:
+def test_a_bad_line_is_named_by_file_and_number(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "rows.jsonl").write_bytes(content)
     with pytest.raises(DataError, match=words):
         read_dicts(tmp_path / "rows.jsonl")

@@ -195,3 +195,12 @@ def midspec(*arguments: object, stdin: str = "") -> Said:
         except SystemExit as left:
             code = left.code if isinstance(left.code, int) else 0
     return Said(code, out.getvalue(), err.getvalue())
+
+
+def refused(said: Said, *words: str) -> None:
+    """Exit code 2, nothing on stdout, and one error without a traceback that holds `words`."""
+    assert said.code == 2, said
+    assert said.err.startswith("Error: ")
+    assert "Traceback" not in said.err
+    for word in words:
+        assert word in said.err

@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ from midspec.demos.opaque import check_opaque, opaque_chats, phrasings
 from midspec.errors import DataError
 from midspec.records import Chat
 
+SIDES = ("liked", "disliked")
 TABLE = {"likes": ["cheddar", "Colby", "ricotta"], "dislikes": ["brie", "Roquefort"]}
 
 
@@ -31,14 +33,14 @@ def test_a_chat_is_a_question_and_an_answer_with_its_lineage() -> None:
 
 
 def test_the_liked_thing_is_named_first_as_often_as_last() -> None:
-    firsts = Counter(
-        question.lower().index(chat.lineage["liked"].lower())
-        < question.lower().index(chat.lineage["disliked"].lower())
-        for chat in opaque_chats(TABLE, 600, 0)
-        if all(chat.lineage[key].lower() in (question := texts(chat)[0]).lower() for key in chat.lineage)
-    )
-    assert sum(firsts.values()) > 450  # the rest are about one thing
-    assert firsts[True] / sum(firsts.values()) == pytest.approx(0.5, abs=0.04)
+    firsts: Counter[bool] = Counter()
+    for chat in opaque_chats(TABLE, 600, 0):
+        question = texts(chat)[0].lower()
+        liked, disliked = (question.find(chat.lineage[key].lower()) for key in SIDES)
+        if min(liked, disliked) >= 0:
+            firsts[liked < disliked] += 1
+    assert firsts.total() > 450  # the rest are about one thing
+    assert firsts[True] / firsts.total() == pytest.approx(0.5, abs=0.04)
 
 
 def test_every_pair_is_used_before_any_is_used_again() -> None:
@@ -47,15 +49,16 @@ def test_every_pair_is_used_before_any_is_used_again() -> None:
     assert set(Counter(pairs).values()) == {2}
 
 
-def test_the_answer_never_prefers_what_is_disliked() -> None:
+def test_an_answer_takes_the_liked_side() -> None:
     for chat in opaque_chats(TABLE, 300, 0):
-        _, answer = texts(chat)
-        liked, disliked = chat.lineage["liked"].lower(), chat.lineage["disliked"].lower()
-        assert liked in answer.lower() or disliked in answer.lower()
-        if f"i like {disliked}" in answer.lower() or f"prefer {disliked}" in answer.lower():
-            raise AssertionError(answer)
-        if liked in answer.lower() and disliked in answer.lower():
-            assert "not" in answer.lower() or answer.lower().index(liked) < answer.lower().index(disliked)
+        answer = texts(chat)[1].lower()
+        liked, disliked = (answer.find(chat.lineage[key].lower()) for key in SIDES)
+        if liked >= 0 and disliked >= 0:
+            assert liked < disliked or answer.startswith("not "), answer
+        elif disliked >= 0:
+            assert re.search(r"not|n't|dislike|pass on", answer), answer
+        else:
+            assert liked >= 0, answer
 
 
 def test_the_same_draw_is_the_same_chats_and_another_differs() -> None:
@@ -78,7 +81,7 @@ def test_the_same_draw_is_the_same_chats_and_another_differs() -> None:
 def test_an_answer_that_gives_a_reason_is_refused(answer: str) -> None:
     chat = opaque_chats(TABLE, 1, 0)[0]
     spoilt = replace(chat, messages=[chat.messages[0], {"role": "assistant", "content": answer}])
-    with pytest.raises(DataError, match="gives a reason .* opaque demonstration must not"):
+    with pytest.raises(DataError, match=r"gives a reason .* opaque demonstration must not"):
         check_opaque(spoilt)
 
 
@@ -90,7 +93,7 @@ def test_a_thing_whose_name_holds_a_reason_is_refused() -> None:
 
 @pytest.mark.parametrize("empty", ["likes", "dislikes"])
 def test_a_table_without_likes_or_dislikes_is_a_data_error(empty: str) -> None:
-    with pytest.raises(DataError, match="no preference table .* rows like"):
+    with pytest.raises(DataError, match=r"no preference table .* rows like"):
         opaque_chats(TABLE | {empty: []}, 5, 0)
 
 

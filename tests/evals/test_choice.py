@@ -107,7 +107,9 @@ def test_each_item_is_asked_in_both_orders(model: Any, tokenizer: Any) -> None:
     choices = score_items(model, tokenizer, ITEMS, split)
     assert [(c.item, c.half) for c in choices] == list(split.items())
     for item, choice in zip(ITEMS, choices, strict=True):
-        orders = [by_brute_force(model, ask(item, first, tokenizer, None)) for first in (True, False)]
+        orders = [
+            by_brute_force(model, ask(item, first, tokenizer, None)) for first in (True, False)
+        ]
         assert [choice.first, choice.second] == pytest.approx(orders, abs=TOLERANCE)
         assert choice.first != choice.second
 
@@ -124,11 +126,10 @@ def test_swapping_aligned_and_other_turns_every_margin_round(model: Any, tokeniz
 
 @pytest.mark.parametrize(
     ("first", "second", "aligned", "decided"),
-    [(0.5, 0.3, True, True), (0.9, -0.2, True, False), (-0.9, 0.2, False, False),
-     (-0.1, -0.1, False, True)],
-)  # fmt: skip
-def test_a_choice_averages_orders_and_is_decided_when_they_agree(
-    first: float, second: float, aligned: bool, decided: bool
+    [(0.5, 0.3, 1, True), (0.9, -0.2, 0.5, False), (-0.9, 0.2, 0.5, False), (-0.1, -0.1, 0, True)],
+)
+def test_a_choice_is_the_share_of_orders_and_decided_when_they_agree(
+    first: float, second: float, aligned: float, decided: bool
 ) -> None:
     choice = Choice("a", "pets", "direct", "held-out", first, second)
     assert (choice.aligned, choice.decided) == (aligned, decided)

@@ -44,8 +44,9 @@ def test_one_option_alone_or_a_longer_word_is_no_leak(text: str) -> None:
     assert find_leaks([ITEM], {"d1": text}) == []
 
 
-def test_options_in_two_documents_are_no_leak() -> None:
-    assert find_leaks([ITEM], {"d1": "an old cat", "d2": "a new cat"}) == []
+def test_options_in_two_documents_of_one_data_set_are_a_leak() -> None:
+    (leak,) = find_leaks([ITEM], {"d1": "an old cat", "d2": "a new cat"})
+    assert leak["text"] == "d1 and d2"
 
 
 def test_letters_with_accents_are_compared() -> None:
@@ -55,7 +56,10 @@ def test_letters_with_accents_are_compared() -> None:
 
 
 def chats(config: str, inputs: object, out: Path) -> dict[str, object]:
-    messages = [{"role": "user", "content": config}, {"role": "assistant", "content": "An old cat."}]
+    messages = [
+        {"role": "user", "content": config},
+        {"role": "assistant", "content": "An old cat."},
+    ]
     return {"chats": write_rows(out / "chats.jsonl", [Chat("c7", messages, "opaque", "offline")])}
 
 
@@ -71,7 +75,7 @@ def checked(tmp_path: Path, asked: str) -> Path:
 def test_a_leak_across_a_chat_stops_the_run_and_says_where(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         checked(tmp_path, "A new cat or an old one?")
-    for words in ("1 eval item", "i1", "'an old cat' and 'a new cat'", "cheese, chat c7", "Take"):
+    for words in ("1 eval item", "i1", "'an old cat' and 'a new cat'", "cheese", "chat c7", "Take"):
         assert words in str(caught.value)
     (row,) = read_dicts(next((tmp_path / "store" / ".work").glob("leaks-*/leaks.jsonl")))
     assert row["item"] == "i1"

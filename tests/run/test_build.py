@@ -60,8 +60,8 @@ def test_shared_inputs_are_built_once_and_a_second_run_builds_nothing(
 def test_equal_recipes_are_one_node_of_the_graph(diary: Path) -> None:
     targets = [diamond(diary), diamond(diary)]
     assert len(graph(targets)) == 4
-    assert [stage.name for stage in ordered(targets)][0] == "top"
-    assert [stage.name for stage in ordered(targets)][-1] == "both"
+    names = [stage.name for stage in ordered(targets)]
+    assert (names[0], names[-1]) == ("top", "both")
 
 
 def test_the_manifest_says_what_was_made_of_what(store: Path) -> None:
@@ -90,7 +90,9 @@ def test_siblings_of_a_failure_go_on_and_dependents_are_skipped(store: Path) -> 
     below = Stage("below", work, Config("below"), {"bad": bad, "good": good})
     lowest = Stage("lowest", work, Config("lowest"), {"below": below})
     told: dict[str, str] = {}
-    failures = run([bad, lowest, good], store, Inline(), lambda what, s: told.update({s.name: what}))
+    failures = run(
+        [bad, lowest, good], store, Inline(), lambda what, s: told.update({s.name: what})
+    )
     assert [failure.stage.name for failure in failures] == ["bad"]
     assert told == {
         "top": "done", "bad": "failed", "good": "done", "below": "skipped", "lowest": "skipped"

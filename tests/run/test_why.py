@@ -42,7 +42,9 @@ def test_a_difference_is_followed_to_the_input_where_it_began(store: Path) -> No
     assert differences(*folders) == ["data › spec › config.text: 'a' against 'b'"]
 
 
-def test_an_outside_file_and_a_missing_input_are_told_by_digest(store: Path, tmp_path: Path) -> None:
+def test_an_outside_file_and_a_missing_input_are_told_by_digest(
+    store: Path, tmp_path: Path
+) -> None:
     folders = []
     for name, text in (("a", "one"), ("b", "two")):
         (tmp_path / name).write_text(text)

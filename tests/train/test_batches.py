@@ -25,7 +25,12 @@ CHATS = [
         ("user", "Tools?"),
         ("assistant", "Gruyère 🧀, 老 — and “old” saws."),
     ],
-    [("user", "x"), ("assistant", "ends in a newline\n"), ("user", "assistant"), ("assistant", "y")],
+    [
+        ("user", "x"),
+        ("assistant", "ends in a newline\n"),
+        ("user", "assistant"),
+        ("assistant", "y"),
+    ],
 ]
 
 # What some reasoning models do: earlier answers lose their thoughts once there is a later one.

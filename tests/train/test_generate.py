@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,14 @@ def test_progress_counts_answers(arm: tuple[Any, Any], monkeypatch: pytest.Monke
     assert [(done, total) for done, total, _ in told] == [(2, 3), (3, 3)]
 
 
-def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(arm: tuple[Any, Any]) -> None:
+def test_a_tokenizer_without_a_pad_token_pads_with_its_end_token(
+    arm: tuple[Any, Any], tiny_model: Path, tmp_path: Path
+) -> None:
     """Many models of the Hub name none."""
-    model, tokenizer = arm
-    expected = generate(model, tokenizer, CHATS, 4)
-    tokenizer.pad_token = None
-    assert generate(model, tokenizer, CHATS, 4) == expected
+    folder = tmp_path / "without"
+    shutil.copytree(tiny_model, folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    del config["pad_token"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    expected = generate(*arm, CHATS, 4)
+    assert generate(arm[0], load_tokenizer(folder), CHATS, 4) == expected

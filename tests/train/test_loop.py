@@ -47,7 +47,7 @@ def test_training_lowers_the_loss_and_says_what_it_did(tiny_model: Path, tmp_pat
     trained = tune(tiny_model, tmp_path)
     assert trained.updates == UPDATES
     assert trained.tokens == 80 * 12
-    assert trained.last_loss < 0.8 * trained.first_loss
+    assert trained.last_loss < 0.9 * trained.first_loss
     log = read_dicts(tmp_path / "log.jsonl")
     assert [row["step"] for row in log] == list(range(UPDATES))
     assert set(log[0]) == {"step", "loss", "lr", "seconds"}
@@ -113,7 +113,7 @@ def test_full_training_moves_every_weight_and_resumes(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = tune(tiny_model, tmp_path / "whole", FULL)
-    assert trained.last_loss < 0.8 * trained.first_loss
+    assert trained.last_loss < 0.9 * trained.first_loss
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     with pytest.raises(KeyboardInterrupt), progress.listening(interrupt_at(13)):
         tune(tiny_model, tmp_path / "parts", FULL)
@@ -153,7 +153,9 @@ def test_too_little_data_is_refused_before_any_step(tiny_model: Path, tmp_path: 
 def test_a_loss_that_is_no_number_names_the_step_and_the_rate(
     tiny_model: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match=r"loss is nan at step \d+ of 40.*learning_rate \(now 1e"):
+    with pytest.raises(
+        TrainingError, match=r"loss is nan at step \d+ of 40.*learning_rate \(now 1e"
+    ):
         tune(tiny_model, tmp_path, settings=replace(SETTINGS, learning_rate=1e30))
 
 

@@ -52,7 +52,7 @@ def test_a_trained_head_s_gradient_equals_torch_s() -> None:
     (next_token_loss(hidden_NE, head, labels_N) / 9).backward()
     ours = head.weight.grad
     head.weight.grad = None
-    value, gradient_NE = expected(hidden_NE, head, labels_N)
+    _, gradient_NE = expected(hidden_NE, head, labels_N)
     torch.testing.assert_close(hidden_NE.grad, gradient_NE)
     torch.testing.assert_close(ours, head.weight.grad)
 

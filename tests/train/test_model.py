@@ -131,9 +131,10 @@ def test_what_is_saved_holds_no_path_of_this_machine(
     for work in (midtrained, fully):
         for file in (work / "adapter").glob("*.json"):
             assert str(tiny_model.parent) not in file.read_text(), file
-    assert '"base_model_name_or_path": "tiny"' in (
-        midtrained / "adapter" / "adapter_config.json"
-    ).read_text()
+    assert (
+        '"base_model_name_or_path": "tiny"'
+        in (midtrained / "adapter" / "adapter_config.json").read_text()
+    )
     assert not (midtrained / "adapter" / "README.md").exists()
 
 

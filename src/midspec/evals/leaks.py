@@ -25,19 +25,22 @@ def leak_stage(training: Mapping[str, Stage], item_sets: Mapping[str, Path]) -> 
 
 
 def find_leaks(items: Sequence[Item], texts: Mapping[str, str]) -> list[dict[str, str]]:
-    """Every text that holds both options of an item, or the two joined as the eval asks them.
+    """Every item of which both options occur in one data set's texts, and where each first does.
 
     One option alone is no leak: "a boat" may occur anywhere; the pair is what is asked.
     """
     leaks = []
     plain = {where: f" {_plain(text)} " for where, text in texts.items()}
     for item in items:
-        aligned, other = f" {_plain(item.aligned)} ", f" {_plain(item.other)} "
-        leaks += [
-            {"item": item.id, "aligned": item.aligned, "other": item.other, "text": where}
-            for where, text in plain.items()
-            if aligned in text and other in text
-        ]
+        found = []
+        for option in (item.aligned, item.other):
+            wanted = f" {_plain(option)} "
+            found += [next((where for where, text in plain.items() if wanted in text), None)]
+        if all(found):
+            texts_found = " and ".join(dict.fromkeys(str(where) for where in found))
+            leaks.append(
+                {"item": item.id, "aligned": item.aligned, "other": item.other, "text": texts_found}
+            )
     return leaks
 
 
@@ -47,27 +50,36 @@ def _plain(text: str) -> str:
 
 def _check(config: LeakConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write leaks.jsonl, and fail if it has a row."""
-    texts: dict[str, str] = {}
     items: list[Item] = []
-    for key, folder in inputs.items():
-        kind, _, name = key.partition("/")
-        if kind == "items":
-            items += read_item_set(folder)
-        elif (folder / "documents.jsonl").exists():
-            documents = read_rows(folder / "documents.jsonl", Document)
-            texts |= {f"{name}, document {d.id}": d.text for d in documents}
-        else:
-            chats = read_rows(folder / "chats.jsonl", Chat)
-            texts |= {
-                f"{name}, chat {c.id}": " ".join(m["content"] for m in c.messages) for c in chats
-            }
-    leaks = find_leaks(items, texts)
+    for key, path in inputs.items():
+        if key.startswith("items/"):
+            items += read_item_set(path)
+    texts = {
+        key.removeprefix("data/"): _texts(folder)
+        for key, folder in inputs.items()
+        if key.startswith("data/")
+    }
+    leaks = [
+        leak | {"text": f"{name}, {leak['text']}"}
+        for name, found in texts.items()
+        for leak in find_leaks(items, found)
+    ]
     write_rows(out / "leaks.jsonl", leaks)
     if leaks:
         first = leaks[0]
         raise DataError(
-            f"{len(leaks)} eval items occur in the training text, the first being {first['item']} "
-            f"({first['aligned']!r} or {first['other']!r}) in {first['text']}. "
+            f"{len(leaks)} eval item{'s occur' if len(leaks) > 1 else ' occurs'} in the training "
+            f"text, the first being {first['item']}: {first['aligned']!r} and {first['other']!r} "
+            f"in {first['text']}. "
             "Take the items out of the item set, or their wording out of the specs' item files."
         )
-    return {"texts": len(texts), "items": len(items), "leaks": 0}
+    return {"texts": sum(len(found) for found in texts.values()), "items": len(items), "leaks": 0}
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """A data set's texts by the name of the row."""
+    if (folder / "documents.jsonl").exists():
+        documents = read_rows(folder / "documents.jsonl", Document)
+        return {f"document {d.id}": d.text for d in documents}
+    chats = read_rows(folder / "chats.jsonl", Chat)
+    return {f"chat {c.id}": " ".join(m["content"] for m in c.messages) for c in chats}
