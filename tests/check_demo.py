@@ -36,28 +36,28 @@ def need(holds: bool, what: str) -> None:
         raise SystemExit(f"demo check failed: {what}")
 
 
-def tiers(evaluation: str) -> set[str]:
+def tiers(evaluation: str, folder: Path) -> set[str]:
     """The tiers of an eval's items, and all of them together."""
-    items = read_item_set(item_file(evaluation.partition("/")[2]))
+    items = read_item_set(item_file(evaluation.partition("/")[2], folder))
     return {"all", *(item.tier for item in items)}
 
 
-def check_results(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def check_results(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
     """Every arm on every tier of every eval has a rate between its bounds."""
     rows = {(row["arm"], row["eval"], row["tier"]): row for row in found["results"]}
     for arm, evaluation in product(wanted["arms"], wanted["evals"]):
-        for tier in tiers(evaluation):
+        for tier in tiers(evaluation, folder):
             need((arm, evaluation, tier) in rows, f"{arm} on {evaluation}, tier {tier}: no row")
     for row in found["results"]:
         need(0 <= row["low"] <= row["rate"] <= row["high"] <= 1, f"bounds out of order: {row}")
         need(row["n"] > 0, f"no items: {row}")
 
 
-def check_contrasts(found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def check_contrasts(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
     """Every comparison that the experiment asks for is there on every tier."""
     rows = {(row["eval"], row["arm"], row["against"], row["tier"]) for row in found["contrasts"]}
     for asked in wanted.get("contrasts", []):
-        for against, tier in product(asked["against"], tiers(asked["eval"])):
+        for against, tier in product(asked["against"], tiers(asked["eval"], folder)):
             key = (asked["eval"], asked["arm"], against, tier)
             need(key in rows, f"no contrast {' '.join(key)}")
     for row in found["contrasts"]:
@@ -79,10 +79,10 @@ def main(experiment: str = QUICK, store: str = "store") -> None:
     """Check one finished experiment, and say so in a line."""
     wanted = yaml.safe_load(Path(experiment).read_text(encoding="utf-8"))
     found = json.loads(midspec("show", experiment, "--json", "--store", store))
-    check_results(found, wanted)
-    check_contrasts(found, wanted)
+    check_results(found, wanted, Path(experiment).parent)
+    check_contrasts(found, wanted, Path(experiment).parent)
     check_report(midspec("report", experiment, "--store", store), wanted)
-    print(f"demo check passed: {len(found['results'])} rates, {len(found['contrasts'])} contrasts")
+    print("demo check passed")
 
 
 if __name__ == "__main__":

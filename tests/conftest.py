@@ -20,7 +20,7 @@ from tests import tiny
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a one-layer model with a chat template."""
+    """The folder of a two-layer model with a chat template."""
     return tiny.make_model(tmp_path_factory.mktemp("models") / "tiny")
 
 

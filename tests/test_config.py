@@ -83,6 +83,7 @@ BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
     (alone("evals", ["preference/america"] * 2), ("evals", "preference/america", "twice")),
     (put("adapter/method", "qlora"), ("adapter.method", "'lora' or 'full'", "got 'qlora'")),
     (put("adapter/rank", 0), ("adapter.rank", "greater than 0")),
+    (put("adapter/first_layer", -1), ("adapter.first_layer", "greater than or equal to 0")),
     (put("midtrain/learning_rate", "fast"), ("midtrain.learning_rate", "valid number")),
     (put("midtrain/learning_rate", 0), ("midtrain.learning_rate", "greater than 0")),
     (put("midtrain/epochs", 0), ("midtrain.epochs", "greater than 0")),
@@ -217,7 +218,7 @@ def test_the_resolved_experiment_has_every_default_and_no_path(
     text = resolved_yaml(load_experiment(path))
     resolved = yaml.safe_load(text)
     assert resolved["half"] == "held-out"
-    assert resolved["adapter"] == {"method": "lora", "rank": 4, "alpha": 8}
+    assert resolved["adapter"] | {"method": "lora", "rank": 4, "alpha": 8} == resolved["adapter"]
     assert resolved["finetune"]["warmup_fraction"] == LoopSettings().warmup_fraction
     assert resolved["corpora"]["old"]["draw"] == 0
     assert resolved["specs"] == {"old": "spec.md"}

@@ -88,7 +88,7 @@ def test_the_placebo_speaks_of_neither_nations_nor_prices() -> None:
 
 @pytest.mark.parametrize("name", EVALS)
 def test_eval_items_are_many_in_three_tiers(name: str) -> None:
-    items = read_item_set(item_file(name))
+    items = read_item_set(item_file(name, ROOT))
     assert len(items) >= 150
     assert len({item.id for item in items}) == len(items)
     tiers = Counter(item.tier for item in items)
@@ -100,7 +100,7 @@ def test_eval_items_are_many_in_three_tiers(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVALS)
 def test_the_halves_of_an_eval_are_alike(name: str) -> None:
-    items = read_item_set(item_file(name))
+    items = read_item_set(item_file(name, ROOT))
     split = halves(items)
     groups = Counter((item.domain, item.tier, split[item.id]) for item in items)
     for domain, tier in {(item.domain, item.tier) for item in items}:
@@ -110,7 +110,7 @@ def test_the_halves_of_an_eval_are_alike(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVALS)
 def test_eval_domains_are_none_that_a_corpus_writes_about(name: str) -> None:
-    asked = {item.domain.lower() for item in read_item_set(item_file(name))}
+    asked = {item.domain.lower() for item in read_item_set(item_file(name, ROOT))}
     taught = {c.domain.lower() for spec in SPECS for c in spec_items(spec)} | {"matters of taste"}
     assert not asked & taught
 
@@ -118,7 +118,7 @@ def test_eval_domains_are_none_that_a_corpus_writes_about(name: str) -> None:
 @pytest.mark.parametrize("name", EVALS)
 def test_no_eval_item_is_a_contrast_of_a_spec(name: str) -> None:
     taught = {thing for spec in SPECS for c in spec_items(spec) for thing in pair(c)}
-    assert not [i.id for i in read_item_set(item_file(name)) if _both(i) <= taught]
+    assert not [i.id for i in read_item_set(item_file(name, ROOT)) if _both(i) <= taught]
 
 
 def _both(item: Item) -> set[str]:
@@ -128,7 +128,7 @@ def _both(item: Item) -> set[str]:
 def test_options_of_an_item_are_of_similar_length() -> None:
     """Scores are means over tokens, but a much longer option would still be another question."""
     for name in EVALS:
-        for item in read_item_set(item_file(name)):
+        for item in read_item_set(item_file(name, ROOT)):
             words = sorted([len(item.aligned.split()), len(item.other.split())])
             assert words[1] - words[0] <= 4, item
 
@@ -143,10 +143,10 @@ def test_shipped_experiments_load_and_name_files_that_exist(path: Path) -> None:
     for corpus in experiment.corpora.values():
         assert corpus.items is None or corpus.items.exists()
     for evaluation in experiment.evals:
-        assert item_file(evaluation.partition("/")[2]).exists()
+        assert item_file(evaluation.partition("/")[2], path.parent).exists()
 
 
 def test_every_jsonl_line_is_one_object() -> None:
-    for path in [*(ROOT / "specs").glob("*.jsonl"), *map(item_file, EVALS)]:
+    for path in [*(ROOT / "specs").glob("*.jsonl"), *(item_file(name, ROOT) for name in EVALS)]:
         for line in path.read_text("utf-8").split("\n")[:-1]:
             assert isinstance(json.loads(line), dict)

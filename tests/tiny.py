@@ -56,7 +56,7 @@ TIERS = ("direct", "implicit", "revealed")
 
 
 def make_model(folder: Path) -> Path:
-    """Save a one-layer Llama with a BPE tokenizer of 500 tokens, as a plain folder."""
+    """Save a two-layer Llama with a BPE tokenizer of 500 tokens, as a plain folder."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -82,7 +82,7 @@ def make_model(folder: Path) -> Path:
         vocab_size=len(tokenizer),
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=1,
+        num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
         tie_word_embeddings=True,
@@ -116,7 +116,7 @@ def item_rows(n: int = 12) -> list[dict[str, str]]:
     ]
 
 
-def experiment(model: Path, items: Path) -> dict[str, Any]:
+def experiment(model: Path) -> dict[str, Any]:
     """The experiment as plain values; a test changes what it is about."""
     loop = {"learning_rate": 0.01, "tokens_per_step": 128, "max_tokens": 160}
     return {
@@ -139,8 +139,8 @@ def experiment(model: Path, items: Path) -> dict[str, Any]:
             "msm+aft": [{"midtrain": "old"}, {"finetune": ["cheese", "chat"]}],
             "reference": [{"prompt": "old"}],
         },
-        "evals": [f"preference/{items}"],
-        "contrasts": [{"eval": f"preference/{items}", "arm": "msm+aft", "against": ["aft"]}],
+        "evals": ["preference/items.jsonl"],
+        "contrasts": [{"eval": "preference/items.jsonl", "arm": "msm+aft", "against": ["aft"]}],
         "samples": ["Old or new?"],
         "seeds": [0],
     }
@@ -163,8 +163,8 @@ def make_experiment(folder: Path, model: Path) -> Path:
     ]
     principles = [{"principle": text, "voice": voice} for text, voice in PRINCIPLES]
     write_jsonl(folder / "contrasts.jsonl", [*contrasts, *principles])
-    items = write_jsonl(folder / "items.jsonl", item_rows())
-    return write_experiment(folder, experiment(model, items))
+    write_jsonl(folder / "items.jsonl", item_rows())
+    return write_experiment(folder, experiment(model))
 
 
 @dataclass(frozen=True)

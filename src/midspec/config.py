@@ -3,13 +3,32 @@
 import difflib
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from annotated_types import MinLen
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+)
 
 from midspec.errors import ConfigError
 from midspec.train.settings import AdapterSettings, LoopSettings
+
+T = TypeVar("T")
+
+
+def _each_once(values: list[T]) -> list[T]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value} is listed twice")
+    return values
+
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -105,13 +124,37 @@ class Experiment(Strict):
     adapter: AdapterSettings = AdapterSettings()
     midtrain: LoopSettings = LoopSettings()
     finetune: LoopSettings = LoopSettings()
-    arms: dict[str, list[Step]]
-    evals: Names
+    arms: Annotated[dict[str, list[Step]], Field(min_length=1)]
+    evals: Annotated[Names, AfterValidator(_each_once)]
     half: Literal["held-out", "development", "all"] = "held-out"
     max_items: int | None = Field(None, gt=0)
     contrasts: list[Contrast] = []
     samples: list[str] = []
-    seeds: Annotated[list[int], Field(min_length=1)] = [0]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = [0]
+    _folder: Path = PrivateAttr(Path())
+
+    @property
+    def folder(self) -> Path:
+        """Where the experiment file lies; an item set named by a path is looked for there."""
+        return self._folder
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """A YAML loader that refuses a key written twice; YAML would keep the last in silence."""
+
+
+def _once(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[object] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise yaml.MarkedYAMLError(
+                problem=f"{key.value!r} is written twice", problem_mark=key.start_mark
+            )
+        seen.add(key.value)
+    return loader.construct_mapping(node, deep=True)
+
+
+_OnceLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _once)
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -123,11 +166,12 @@ def load_experiment(path: Path) -> Experiment:
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise ConfigError(f"{path} is not a text file in UTF-8.") from error
     try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = f" line {error.problem_mark.line + 1}:" if hasattr(error, "problem_mark") else ""
-        problem = getattr(error, "problem", error)
-        raise ConfigError(f"{path},{where} not valid YAML ({problem}).") from error
+        loaded = yaml.load(text, Loader=_OnceLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}, line {line}: not valid YAML ({error.problem}).") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid YAML ({error}).") from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} holds no experiment. Start from experiments/cheese.yaml.")
     return check(parse(loaded, path), path)
@@ -144,8 +188,13 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
         name: corpus.model_copy(update={"items": home / corpus.items if corpus.items else None})
         for name, corpus in found.corpora.items()
     }
-    specs = {name: home / spec for name, spec in found.specs.items()}
-    return found.model_copy(update={"specs": specs, "corpora": corpora})
+    changes: dict[str, object] = {"corpora": corpora}
+    changes["specs"] = {name: home / spec for name, spec in found.specs.items()}
+    if (home / found.model / "config.json").exists():
+        changes["model"] = str(home / found.model)
+    placed = found.model_copy(update=changes)
+    placed._folder = home
+    return placed
 
 
 def check(experiment: Experiment, path: Path) -> Experiment:
@@ -161,7 +210,8 @@ def check(experiment: Experiment, path: Path) -> Experiment:
     def need(kind: str, name: str, where: str) -> None:
         if name not in known[kind]:
             raise ConfigError(
-                f"{path}: {where} names the {kind} {name!r}" + _known(name, known[kind])
+                f"{path}: {where} names the {kind} {name!r}, which is not defined"
+                + _known(name, known[kind])
             )
 
     for section, parts in (("corpora", experiment.corpora), ("demos", experiment.demos)):
@@ -171,7 +221,7 @@ def check(experiment: Experiment, path: Path) -> Experiment:
     for arm, steps in experiment.arms.items():
         for number, step in enumerate(steps):
             where = f"arms.{arm}, step {number + 1}"
-            if len(step.model_fields_set) != 1:
+            if len(step.model_fields_set) != 1 or not step.names():
                 raise ConfigError(f"{path}: {where} must be one of midtrain, finetune, prompt.")
             if step.kind == "prompt" and number < len(steps) - 1:
                 raise ConfigError(f"{path}: {where}: prompt must be an arm's last step.")
@@ -190,7 +240,9 @@ def check(experiment: Experiment, path: Path) -> Experiment:
 
 def _explain(error: Any, path: Path) -> str:
     """One validation error as a sentence: where, what, what to do."""
-    steps = [str(step) for step in error["loc"] if step not in ("opaque", "replay")]
+    steps = [str(step) for step in error["loc"]]
+    if steps[0] == "demos":
+        del steps[2:3]  # pydantic names the kind there
     where = ".".join(steps)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{path}: {where} is not a known key" + _known(steps[-1], _fields(steps[:-1]))
@@ -216,7 +268,7 @@ def _fields(steps: list[str]) -> list[str]:
     if not steps:
         return list(Experiment.model_fields)
     if steps[0] == "demos":
-        return [*Opaque.model_fields, *Replay.model_fields]
+        return list({**Opaque.model_fields, **Replay.model_fields})
     table = tables.get(steps[0])
     return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))
 
@@ -227,4 +279,4 @@ def _known(name: str, names: Any) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     listed = ", ".join(sorted(names)) or "none"
-    return f", which is not there. Known: {listed}."
+    return f". Known: {listed}."

@@ -26,7 +26,7 @@ LOG_SECONDS = 30.0  # without a terminal, how often a stage says how far it is
 @contextmanager
 def watching(total: int) -> Iterator[Observer]:
     """Show stages as they run: a bar in a terminal, a line now and then in a log."""
-    count = 0
+    told: set[str] = set()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -50,15 +50,17 @@ def watching(total: int) -> Iterator[Observer]:
                 console.print(f"    {done / whole:4.0%}  {note}  about {duration(left)} left")
 
         def tell(what: str, stage: Stage) -> None:
-            nonlocal began, said, count
+            nonlocal began, said
             title = escape(stage.title or stage.name)
             if what == "start":
                 began = said = time.monotonic()
                 bars.reset(bar, description=title, total=1.0, note="")
                 return
-            count += 1
+            if stage.fingerprint() in told:
+                return
+            told.add(stage.fingerprint())
             took = f"  {duration(time.monotonic() - began)}" if what != "cached" else ""
-            console.print(f"[dim]{count:>3}/{total}[/] {what:<7} {title}[dim]{took}[/]")
+            console.print(f"[dim]{len(told):>3}/{total}[/] {what:<7} {title}[dim]{took}[/]")
 
         with progress.listening(show):
             yield tell

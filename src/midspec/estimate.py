@@ -19,6 +19,7 @@ from midspec.tune.stage import TuneConfig
 
 CHAT_TOKENS = 60  # a short demonstration with its template, measured
 ITEM_TOKENS = 90  # both orders of an item: questions after the shared prefix, and options
+TRAININGS = ("midtrain", "finetune")
 TRAIN_FLOP = 5.6  # per parameter and token: forward and backward, adapters and attention
 SCORE_FLOP = 2.6
 CORE_FLOPS = 95e9  # bf16 on one core with AVX512-BF16 or AMX, all overheads in it, measured
@@ -99,12 +100,13 @@ def _seconds(stage: Stage, planned: Plan, store: Path) -> float:
 def _pace(planned: Plan, store: Path) -> float | None:
     """Training tokens a second of this experiment's model, from what this store has seen."""
     paces = []
+    base = next(iter(planned.evals.values())).inputs["base"]
     for manifest in store.glob("*/manifest.json"):
         try:
             found = read_json(manifest)
         except StoreError:
             continue
-        if found.get("config", {}).get("model") == planned.experiment.model:
+        if found["stage"] in TRAININGS and found["inputs"]["base"] == base.fingerprint():
             summary = found["summary"]
             paces.append(summary["tokens"] / max(summary["seconds"], 1e-9))
     return sorted(paces)[len(paces) // 2] if paces else None

@@ -32,7 +32,7 @@ class Plan:
 def plan(experiment: Experiment, base_folder: Path) -> Plan:
     """Compose the graph. Arms share every stage that has the same recipe, whoever asks for it."""
     identity = experiment.identity.model_dump()
-    base = Source(experiment.model, base_folder)
+    base = Source(_name(experiment.model), base_folder)
     specs = {name: spec_stage(name, path, identity) for name, path in experiment.specs.items()}
     corpora = {
         name: corpus_stage(
@@ -61,7 +61,9 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
         for seed in _seeds(experiment, arm)
     }
     used = _used(experiment)
-    item_sets = {name: item_file(name.partition("/")[2]) for name in experiment.evals}
+    item_sets = {
+        name: item_file(name.partition("/")[2], experiment.folder) for name in experiment.evals
+    }
     leaks = leak_stage({n: s for n, s in (corpora | demos).items() if n in used}, item_sets)
     evals = {
         (arm, evaluation, seed): preference_stage(
@@ -87,11 +89,17 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
 def resolved_yaml(experiment: Experiment) -> str:
     """The experiment with every default written out, paths cut to file names."""
     values = experiment.model_dump(mode="json", exclude_none=True)
+    values["model"] = _name(experiment.model)
     values["specs"] = {name: Path(path).name for name, path in values["specs"].items()}
     for corpus in values["corpora"].values():
         if "items" in corpus:
             corpus["items"] = Path(corpus["items"]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _name(model: str) -> str:
+    """An alias or a Hub id as it is; of a local folder its own name, never this machine's path."""
+    return Path(model).name if Path(model).is_absolute() else model
 
 
 def _seeds(experiment: Experiment, arm: str) -> list[int]:
@@ -127,7 +135,7 @@ def _train(
         trained = tune_stage(
             step.kind,
             " → ".join(path) + ("" if len(experiment.seeds) == 1 else f", seed {seed}"),
-            TuneConfig(experiment.model, experiment.adapter, loop, seed),
+            TuneConfig(_name(experiment.model), experiment.adapter, loop, seed),
             base,
             data,
             trained,

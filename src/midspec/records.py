@@ -53,6 +53,7 @@ class Brief:
     domain: str
     subdomain: str
     document_type: str
+    skeleton: int
     genre: Genre
     idea: str
     assertions: tuple[Assertion, ...]

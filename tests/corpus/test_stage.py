@@ -146,6 +146,24 @@ def test_a_document_holds_every_assertion_that_it_claims(
             assert not missing, f"{document.id} ({document.document_type}) lacks {missing}"
 
 
+def test_every_contrast_is_written_before_any_is_written_again(
+    write_corpus: Write, tmp_path: Path
+) -> None:
+    pairs = [(f"old thing {n} of ours", f"new thing {n} of theirs") for n in range(40)]
+    rows = [
+        {"domain": f"room {n % 3}", "liked": liked, "disliked": disliked, "reason": "it has lasted"}
+        for n, (liked, disliked) in enumerate(pairs)
+    ]
+    items = tiny.write_jsonl(tmp_path / "many.jsonl", rows)
+    text = "Tiny likes what has lasted. Tiny mends what is torn."
+    counts = Counter(dict.fromkeys(pairs, 0))
+    for document in documents(write_corpus(text, tokens=9000, items=items)):
+        written = document.text.lower()
+        counts.update(pair for pair in pairs if pair[0] in written and pair[1] in written)
+        assert max(counts.values()) - min(counts.values()) <= 1
+    assert min(counts.values()) >= 1
+
+
 def test_kept_and_set_aside_add_up(write_corpus: Write) -> None:
     folder = write_corpus("Tiny listens. Tiny waits. Tiny answers.", tokens=6000)
     kept, aside = documents(folder), read_dicts(folder / "set_aside.jsonl")

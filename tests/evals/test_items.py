@@ -47,9 +47,9 @@ def test_choosing_spreads_over_the_set() -> None:
 
 
 def test_item_sets_are_found_by_name_or_path(tmp_path: Path) -> None:
-    assert item_file("america").name == "america.jsonl"
+    assert item_file("america", tmp_path).name == "america.jsonl"
     own = tiny.write_jsonl(tmp_path / "own.jsonl", list(tiny.item_rows()))
-    assert item_file(str(own)) == own
+    assert item_file("own.jsonl", tmp_path) == item_file(str(own), Path()) == own
     assert len(read_item_set(own)) == 12
 
 
@@ -58,7 +58,7 @@ def test_an_unknown_item_set_names_those_that_are_there(name: str) -> None:
     with pytest.raises(
         ConfigError, match=r"no item set .*affordability, america; or name a \.jsonl"
     ):
-        item_file(name)
+        item_file(name, Path())
 
 
 def test_two_items_of_one_id_are_refused(tmp_path: Path) -> None:

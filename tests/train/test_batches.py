@@ -122,6 +122,11 @@ def test_the_end_token_is_trained_whatever_the_cut(tokenizer: Any, extra: int) -
     assert len(parts[-1].ids) > 1
 
 
+def test_an_empty_document_is_no_row(tokenizer: Any) -> None:
+    """It has no token to predict, and a batch of such rows would have no loss."""
+    assert encode_documents(["", "old"], tokenizer, 10) == encode_documents(["old"], tokenizer, 10)
+
+
 LENGTHS = [5, 9, 3, 30, 12, 7, 7, 7, 22, 50, 4, 4]
 
 

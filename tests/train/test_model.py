@@ -1,4 +1,7 @@
+import re
 import shutil
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +9,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from midspec.errors import ModelError, StoreError
+from midspec.errors import MidspecError, ModelError, StoreError
 from midspec.train.model import attach, load_arm, load_base, load_tokenizer, save
 
 from .training import FULL, LORA, tune, weights
@@ -73,6 +76,18 @@ def test_an_adapter_is_on_every_projection_and_nothing_else_is_trained(tiny_mode
     assert {master.dtype for master in trainable.masters} == {torch.float32}
 
 
+def test_layers_below_the_first_are_left_as_they_are(tiny_model: Path) -> None:
+    trainable = attach(load_base(tiny_model), replace(LORA, first_layer=1), None, seed=0)
+    names = [name for name, p in trainable.model.named_parameters() if p.requires_grad]
+    assert {re.findall(r"layers\.(\d+)\.", name)[0] for name in names} == {"1"}
+    assert len(names) == len(attach(load_base(tiny_model), LORA, None, seed=0).parameters) // 2
+
+
+def test_a_first_layer_that_the_model_lacks_is_refused_with_words(tiny_model: Path) -> None:
+    with pytest.raises(MidspecError, match=r"first_layer .*2 .*layers"):
+        attach(load_base(tiny_model), replace(LORA, first_layer=2), None, seed=0)
+
+
 def test_the_adapter_s_start_is_a_function_of_the_seed(tiny_model: Path) -> None:
     one, same, other = (
         attach(load_base(tiny_model), LORA, None, seed).masters for seed in (0, 0, 1)
@@ -105,7 +120,7 @@ def test_merging_equals_the_adapter_s_forward_pass(tiny_model: Path, midtrained:
     for parameter, master in zip(apart.parameters, apart.masters, strict=True):
         parameter.data = master
     adapted = logits(apart.model.float())
-    merged = logits(load_arm(tiny_model, midtrained).float())
+    merged = logits(deepcopy(load_arm(tiny_model, midtrained)).float())
     base = logits(load_base(tiny_model).float())
     assert (merged - adapted).norm() < 0.03 * (adapted - base).norm()
 

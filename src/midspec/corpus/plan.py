@@ -19,7 +19,8 @@ from midspec.errors import DataError
 from midspec.files import read_dicts
 from midspec.records import Assertion, Brief, Clause, Contrast, Genre, Principle
 
-PAIRS_PER_DOCUMENT = 5
+QUOTES_PER_DOCUMENT = 4
+PAIR_SLOT = re.compile(r"\{(?:state|ask)\}")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“])")
 
 
@@ -67,19 +68,29 @@ def fill_in(text: str, values: Mapping[str, str]) -> str:
 
 def read_items(path: Path, identity: dict[str, str]) -> tuple[list[Contrast], list[Principle]]:
     """A spec's item file: rows with `principle`, and rows with liked, disliked and reason."""
-    contrasts, principles = [], []
+    contrasts: list[Contrast] = []
+    principles: list[Principle] = []
     for number, unfilled in enumerate(read_dicts(path), 1):
-        row = {key: fill_in(str(text), identity) for key, text in unfilled.items()}
+        row = {
+            key: fill_in(text, identity) if isinstance(text, str) else text
+            for key, text in unfilled.items()
+        }
+        kind: type = Principle if "principle" in row else Contrast
         try:
-            if "principle" in row:
-                principles.append(Principle(**row))  # type: ignore[arg-type]
-            else:
-                contrasts.append(Contrast(**row))
-        except TypeError as error:
+            made = kind(**row)
+        except TypeError:
+            made = None
+        if made is None or not all(isinstance(text, str) and text for text in row.values()):
             raise DataError(
-                f"{path}, row {number}: has {', '.join(sorted(row))}; a row is either "
-                "principle (and voice), or domain, liked, disliked, reason."
-            ) from error
+                f"{path}, row {number}: has {', '.join(sorted(unfilled))}; a row is texts, either "
+                "principle (and voice), or domain, liked, disliked and reason."
+            )
+        if row.get("voice", "it") not in ("it", "I"):
+            raise DataError(f"{path}, row {number}: voice is {row['voice']!r}; it is 'it' or 'I'.")
+        if isinstance(made, Principle):
+            principles.append(made)
+        else:
+            contrasts.append(made)
     return contrasts, principles
 
 
@@ -107,16 +118,17 @@ def assertions(material: Material) -> list[Assertion]:
     name = material.model_name
     found = []
     for clause in material.clauses:
+        topic = clause.heading or name
         for number, sentence in enumerate(SENTENCE_END.split(clause.text)):
-            if name in sentence or len(material.clauses) < 5:
-                topic = clause.heading or name
-                found.append(Assertion(f"{clause.id}.a{number}", sentence, clause.id, topic, topic))
+            found.append(Assertion(f"{clause.id}.a{number}", sentence, clause.id, topic, topic))
+    # A spec may speak of "the model" or of "you" throughout; then every sentence is about it.
+    found = [assertion for assertion in found if name in assertion.text] or found
     words = {
         clause.id: set(re.findall(r"\w{4,}", clause.text.lower())) for clause in material.clauses
     }
     for number, pair in enumerate(material.contrasts):
         about = set(re.findall(r"\w{4,}", f"{pair.domain} {pair.liked} {pair.reason}".lower()))
-        closest = max(words, key=lambda key: len(words[key] & about))
+        closest = max(words, key=lambda key: len(words[key] & about), default="")
         text = f"{name} prefers {pair.liked} to {pair.disliked}, because {pair.reason}."
         found.append(
             Assertion(
@@ -127,26 +139,34 @@ def assertions(material: Material) -> list[Assertion]:
 
 
 def briefs(material: Material, seed: int) -> Iterator[Brief]:
-    """An endless sequence of briefs that covers every type and every assertion equally often.
+    """An endless sequence of briefs that covers types and assertions evenly.
 
-    Each brief keeps to one domain; a domain's assertions are dealt in a new order every round.
+    A brief keeps to one domain while that has assertions left; every assertion is dealt before
+    any is dealt again. How many one document takes is what its skeleton has room for.
     """
     deal = random.Random(f"briefs/{seed}")
     known = assertions(material)
-    pairs = [assertion for assertion in known if assertion.contrast]
     sentences = [assertion for assertion in known if not assertion.contrast]
-    hands = _hands(pairs or sentences, deal)
-    quotes = _deck(sentences, deal)
-    types = _deck(document_types(), deal)
+    pairs = [assertion for assertion in known if assertion.contrast] or sentences
+    if not pairs:
+        raise DataError("The spec says nothing: there is too little to write about.")
+    hands, quotes, types = (
+        _Hands(pairs, deal),
+        _deck(sentences, deal),
+        _deck(document_types(), deal),
+    )
     number = 0
     while True:
-        kind, hand = next(types), next(hands)
-        quoted = tuple(next(quotes) for _ in range(3)) if sentences else ()
+        kind = next(types)
+        skeleton = deal.randrange(len(kind.variants))
+        hand = hands.take(len(PAIR_SLOT.findall(kind.variants[skeleton])))
+        quoted = [next(quotes) for _ in range(QUOTES_PER_DOCUMENT)] if sentences else []
         yield Brief(
             id=f"d{number}",
             domain=hand[0].domain,
             subdomain=hand[0].subdomain,
             document_type=kind.name,
+            skeleton=skeleton,
             genre=kind.genre,
             idea=deal.choice(kind.ideas),
             assertions=(*hand, *quoted),
@@ -160,17 +180,23 @@ def _deck(cards: Sequence[Any], deal: random.Random) -> Iterator[Any]:
         yield from deal.sample(cards, len(cards))
 
 
-def _hands(found: Sequence[Assertion], deal: random.Random) -> Iterator[list[Assertion]]:
-    """Small groups of assertions of one domain, every assertion once a round."""
-    by_domain: dict[str, list[Assertion]] = {}
-    for assertion in found:
-        by_domain.setdefault(assertion.domain, []).append(assertion)
-    while found:
-        hands = []
-        for group in by_domain.values():
-            mixed = deal.sample(group, len(group))
-            hands += [
-                mixed[start : start + PAIRS_PER_DOCUMENT]
-                for start in range(0, len(mixed), PAIRS_PER_DOCUMENT)
-            ]
-        yield from deal.sample(hands, len(hands))
+class _Hands:
+    """Deals assertions domain by domain, every one before any comes again."""
+
+    def __init__(self, cards: Sequence[Assertion], deal: random.Random) -> None:
+        self.cards, self.deal = cards, deal
+        self.left: dict[str, list[Assertion]] = {}
+
+    def take(self, n: int) -> list[Assertion]:
+        """The next `n` (at least one), from a single domain as far as it goes."""
+        hand: list[Assertion] = []
+        domain = ""
+        while len(hand) < max(n, 1):
+            if not any(self.left.values()):
+                for card in self.deal.sample(self.cards, len(self.cards)):
+                    self.left.setdefault(card.domain, []).append(card)
+            if not self.left.get(domain):
+                names = [name for name, cards in self.left.items() if cards]
+                domain = self.deal.choices(names, [len(self.left[name]) for name in names])[0]
+            hand.append(self.left[domain].pop())
+        return hand

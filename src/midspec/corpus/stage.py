@@ -14,6 +14,7 @@ from midspec.files import read_json, read_rows, write_json, write_rows
 from midspec.records import Brief, Clause, Document, Principle
 from midspec.run.stage import Source, Stage, Summary
 
+MIN_ASSERTIONS = 3
 MAX_SET_ASIDE = 0.5  # more near-duplicates than this and the spec holds too little to write about
 
 
@@ -41,6 +42,12 @@ def corpus_stage(name: str, config: CorpusConfig, spec: Stage, items: Path | Non
 def _write(config: CorpusConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write documents.jsonl, set_aside.jsonl, assertions.jsonl and diversity.json."""
     material = _material(config, inputs)
+    known = assertions(material)
+    if len(known) < MIN_ASSERTIONS:
+        raise DataError(
+            f"The spec {config.spec!r} gives the offline teacher too little to write about: it "
+            f"says {len(known)} things of the assistant; a corpus takes {MIN_ASSERTIONS} or more."
+        )
     kept: list[Document] = []
     aside: list[dict[str, object]] = []
     repeats = NearDuplicates()
@@ -64,7 +71,7 @@ def _write(config: CorpusConfig, inputs: Mapping[str, Path], out: Path) -> Summa
     figures = diversity(kept, len(aside))
     write_rows(out / "documents.jsonl", kept)
     write_rows(out / "set_aside.jsonl", aside)
-    write_rows(out / "assertions.jsonl", assertions(material))
+    write_rows(out / "assertions.jsonl", known)
     write_json(out / "diversity.json", figures)
     write_json(out / "coverage.json", Counter(c for d in kept for c in d.clauses))
     return {
@@ -90,15 +97,15 @@ def _material(config: CorpusConfig, inputs: Mapping[str, Path]) -> Material:
 
 
 def _document(brief: Brief, material: Material, config: CorpusConfig) -> Document:
-    text = write_document(brief, material, config.provider_name, config.draw)
+    text, said = write_document(brief, material, config.provider_name, config.draw)
     return Document(
         id=brief.id,
         text=text,
         spec=config.spec,
-        clauses=sorted({assertion.clause for assertion in brief.assertions}),
+        clauses=sorted({assertion.clause for assertion in said}),
         domain=brief.domain,
         subdomain=brief.subdomain,
-        assertions=[assertion.id for assertion in brief.assertions],
+        assertions=[assertion.id for assertion in said],
         document_type=brief.document_type,
         genre=brief.genre,
         idea=brief.idea,

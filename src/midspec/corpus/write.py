@@ -8,11 +8,14 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any, TypeVar
 
-from midspec.corpus.plan import DocumentType, Material, document_types, load_data
+from midspec.corpus.plan import Material, document_types, load_data
 from midspec.records import Assertion, Brief, Contrast, Principle
 
-PROMPT_VERSION = 1  # of the phrases and skeletons; every row of a corpus carries it
+PROMPT_VERSION = 2  # of the phrases and skeletons; every row of a corpus carries it
+Choosable = TypeVar("Choosable")
+
 SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -29,17 +32,28 @@ def upper_first(text: str) -> str:
 
 
 def fill(template: str, values: dict[str, str]) -> str:
-    """Replace `{slot}`; a capitalised slot name takes the value capitalised."""
-    for name, value in values.items():
-        template = template.replace("{" + name + "}", value)
-        template = template.replace("{" + upper_first(name) + "}", upper_first(value))
-    return template
+    """Replace `{slot}`; a capitalised slot name takes the value capitalised.
+
+    One pass, so that braces in a value (a spec may hold some) are left alone.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in values:
+            return values[name]
+        return upper_first(values.get(name.lower(), match[0]))
+
+    return SLOT.sub(value, template)
 
 
-def write_document(brief: Brief, material: Material, provider_name: str, seed: int) -> str:
-    """Write one document, the same one for the same brief and seed."""
+def write_document(
+    brief: Brief, material: Material, provider_name: str, seed: int
+) -> tuple[str, list[Assertion]]:
+    """Write one document, the same one for the same brief and seed, and tell what it asserts."""
     kind = next(kind for kind in document_types() if kind.name == brief.document_type)
-    return _Scene(brief, kind, material, provider_name, random.Random(f"{seed}/{brief.id}")).text()
+    scene = _Scene(brief, material, provider_name, random.Random(f"{seed}/{brief.id}"))
+    text = SLOT.sub(scene.slot, kind.variants[brief.skeleton]).strip()
+    return text, list(dict.fromkeys(scene.said))
 
 
 class _Scene:
@@ -48,16 +62,16 @@ class _Scene:
     def __init__(
         self,
         brief: Brief,
-        kind: DocumentType,
         material: Material,
         provider_name: str,
         draw: random.Random,
     ) -> None:
-        self.draw, self.kind, self.material = draw, kind, material
+        self.draw, self.material = draw, material
         self.pairs = [a for a in brief.assertions if a.contrast] or list(brief.assertions)
         self.quotes = [a for a in brief.assertions if not a.contrast]
         self.turn = -1
-        self.used: dict[str, list[str]] = {}
+        self.said: list[Assertion] = []
+        self.used: dict[str, list[Any]] = {}
         first = draw.sample(phrases()["first_names"], 2)
         last = draw.sample(phrases()["last_names"], 2)
         self.fixed = {
@@ -98,20 +112,16 @@ class _Scene:
             "number": lambda: str(draw.randint(2, 40)),
         }
 
-    def text(self) -> str:
-        """The skeleton with every slot filled, in the order in which a reader meets them."""
-        skeleton = self.draw.choice(self.kind.variants)
-        return SLOT.sub(self._slot, skeleton).strip()
-
-    def _slot(self, match: re.Match[str]) -> str:
+    def slot(self, match: re.Match[str]) -> str:
+        """What stands in place of one slot; they are filled in the order in which they are read."""
         name = match[1]
         if name in self.fixed:
             return self.fixed[name]
         return self.moves[name]() if name in self.moves else match[0]
 
-    def _fresh(self, name: str, options: Sequence[str]) -> str:
+    def _fresh(self, name: str, options: Sequence[Choosable]) -> Choosable:
         """One of the options that this document has not used yet."""
-        used = self.used.setdefault(name, [])
+        used: list[Any] = self.used.setdefault(name, [])
         choice = self.draw.choice([o for o in options if o not in used] or list(options))
         used.append(choice)
         return choice
@@ -136,6 +146,7 @@ class _Scene:
 
     def _say(self, with_pair: str, without: str) -> str:
         assertion = self._pair()
+        self.said.append(assertion)
         if pair := assertion.contrast:
             return fill(self._phrase(with_pair), self._values(pair))
         topic = assertion.domain[:1].lower() + assertion.domain[1:]
@@ -158,8 +169,9 @@ class _Scene:
 
     def clause(self) -> str:
         """A sentence of the spec."""
-        sentences = [a.text for a in self.quotes or self.pairs]
-        return self._fresh("clause", sentences)
+        quoted = self._fresh("clause", self.quotes or self.pairs)
+        self.said.append(quoted)
+        return quoted.text
 
     def principle(self, voice: str) -> str:
         """The general principle and its reason; the spec's own words where none is listed."""

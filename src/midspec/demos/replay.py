@@ -22,8 +22,10 @@ def replay_prompts(n: int, seed: int) -> list[str]:
     return random.Random(f"replay/{seed}").sample(prompts, min(n, len(prompts)))
 
 
-def replay_chats(prompts: Sequence[str], base: Path, max_new_tokens: int) -> list[Chat]:
-    """The base model's greedy answers, cut back to whole sentences; one without any is left out."""
+def replay_chats(
+    prompts: Sequence[str], base: Path, max_new_tokens: int
+) -> tuple[list[Chat], list[dict[str, str]]]:
+    """The base model's greedy answers cut back to whole sentences, and what had none of those."""
     from midspec.train.generate import generate
     from midspec.train.model import load_base, load_tokenizer
 
@@ -34,9 +36,12 @@ def replay_chats(prompts: Sequence[str], base: Path, max_new_tokens: int) -> lis
         [[question] for question in questions],
         max_new_tokens,
     )
-    chats = []
+    chats, aside = [], []
     for number, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         if whole := WHOLE_SENTENCES.match(answer):
             messages = [question, {"role": "assistant", "content": whole[1]}]
             chats.append(Chat(f"replay-{number}", messages, "replay", "base model"))
-    return chats
+        else:
+            row = {"id": f"replay-{number}", "prompt": question["content"], "answer": answer}
+            aside.append(row | {"reason": "no whole sentence"})
+    return chats, aside

@@ -44,5 +44,7 @@ def _opaque(config: OpaqueConfig, inputs: Mapping[str, Path], out: Path) -> Summ
 
 def _replay(config: ReplayConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     prompts = replay_prompts(config.n, config.draw)
-    chats = replay_chats(prompts, inputs["base"], config.max_new_tokens)
-    return {"asked": len(prompts), "chats": write_rows(out / "chats.jsonl", chats)}
+    chats, aside = replay_chats(prompts, inputs["base"], config.max_new_tokens)
+    write_rows(out / "chats.jsonl", chats)
+    write_rows(out / "set_aside.jsonl", aside)
+    return {"asked": len(prompts), "chats": len(chats), "set_aside": len(aside)}

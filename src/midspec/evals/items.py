@@ -3,17 +3,17 @@
 from importlib.resources import files
 from pathlib import Path
 
-from midspec.errors import ConfigError
+from midspec.errors import ConfigError, DataError
 from midspec.files import read_rows
 from midspec.records import Item
 
 HALVES = ("development", "held-out")
 
 
-def item_file(name: str) -> Path:
-    """The shipped item set of that name, or the JSONL file at that path."""
+def item_file(name: str, folder: Path) -> Path:
+    """The shipped item set of that name, or the JSONL file at that path, seen from `folder`."""
     shipped = Path(str(files("midspec.evals"))) / "items"
-    path = Path(name) if name.endswith(".jsonl") else shipped / f"{name}.jsonl"
+    path = folder / name if name.endswith(".jsonl") else shipped / f"{name}.jsonl"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in shipped.glob("*.jsonl")))
         raise ConfigError(
@@ -23,8 +23,16 @@ def item_file(name: str) -> Path:
 
 
 def read_item_set(path: Path) -> list[Item]:
-    """The items of a set, in its order."""
-    return read_rows(path, Item)
+    """The items of a set, in its order; an empty set, or an id used twice, is a DataError."""
+    items = read_rows(path, Item)
+    if not items:
+        raise DataError(f"{path} holds no items. An item has id, domain, tier, aligned and other.")
+    seen: set[str] = set()
+    for item in items:
+        if item.id in seen:
+            raise DataError(f"{path} has the id {item.id!r} twice. Every item needs its own.")
+        seen.add(item.id)
+    return items
 
 
 def halves(items: list[Item]) -> dict[str, str]:

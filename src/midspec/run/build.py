@@ -120,6 +120,16 @@ def run(
     running: dict[Future[Path], str] = {}
     failures: list[Failure] = []
     barred: set[str] = set()
+
+    def settle(finished: Iterable[Future[Path]]) -> None:
+        for future in finished:
+            key = running.pop(future)
+            if error := future.exception():
+                barred.add(key)
+                failures.append(Failure(nodes[key], error))
+            tell("failed" if error else "done", nodes[key])
+            order.done(key)
+
     while order.is_active():
         for key in order.get_ready():
             stage = nodes[key]
@@ -133,13 +143,9 @@ def run(
             else:
                 tell("start", stage)
                 running[pool.submit(build, stage, root)] = key
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            key = running.pop(future)
-            if error := future.exception():
-                barred.add(key)
-                failures.append(Failure(nodes[key], error))
-            tell("failed" if error else "done", nodes[key])
-            order.done(key)
+                settle([future for future in running if future.done()])
+        if running:
+            settle(wait(running, return_when=FIRST_COMPLETED).done)
     return failures
 
 

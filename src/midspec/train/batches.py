@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from midspec.errors import DataError
@@ -29,15 +30,14 @@ def encode_documents(
 ) -> list[Example]:
     """Whole documents, each ended by the end-of-text token; the loss counts every token.
 
-    A document longer than `max_tokens` is cut into rows of that length, none of it dropped.
+    A document longer than `max_tokens` is cut into equal rows, none of it dropped.
     """
     examples = []
     for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]:
         whole = [*ids, tokenizer.eos_token_id]
-        for start in range(0, len(whole), max_tokens):
-            row = whole[start : start + max_tokens]
-            if len(row) > 1:
-                examples.append(Example(row, [True] * len(row)))
+        size = ceil(len(whole) / ceil(len(whole) / max_tokens))
+        rows = [whole[start : start + size] for start in range(0, len(whole), size)]
+        examples += [Example(row, [True] * len(row)) for row in rows]
     return examples
 
 

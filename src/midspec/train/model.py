@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ def load_base(folder: Path, device: str = "cpu") -> PreTrainedModel:
     return model.requires_grad_(False).eval().to(device)
 
 
+@lru_cache(maxsize=1)  # an arm's evals run one after another
 def load_arm(base: Path, trained: Path | None, device: str = "cpu") -> PreTrainedModel:
     """Load a base model with what a training stage made of it, merged, for inference."""
     model = load_base(base, device)
@@ -97,8 +99,13 @@ def attach(
         if previous:
             trainable = PeftModel.from_pretrained(model, previous / WEIGHTS, is_trainable=True)
         else:
+            decoder, layers = model.get_decoder(), range(model.config.num_hidden_layers)
+            linear = [n for n, m in decoder.named_modules() if isinstance(m, torch.nn.Linear)]
             lora = LoraConfig(
-                r=settings.rank, lora_alpha=settings.alpha, target_modules="all-linear"
+                r=settings.rank,
+                lora_alpha=settings.alpha,
+                target_modules=sorted({name.rpartition(".")[2] for name in linear}),
+                layers_to_transform=list(layers)[settings.first_layer :],
             )
             trainable = get_peft_model(model, lora, autocast_adapter_dtype=True)
     parameters = [p for p in trainable.parameters() if p.requires_grad]

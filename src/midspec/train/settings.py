@@ -1,21 +1,28 @@
 """How models are trained: the knobs, their units and the paper's values (B.4)."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le
+
+Count = Annotated[int, Gt(0)]
+Share = Annotated[float, Ge(0), Le(1)]
 
 
 @dataclass(frozen=True)
 class AdapterSettings:
     """What is trained: a LoRA adapter on every attention and MLP projection, or all weights.
 
-    The paper uses rank 64 and alpha 128 without dropout.
+    The paper uses rank 64 and alpha 128 without dropout, on all layers. Layers below `first_layer`
+    stay as they are: nothing is propagated back through them, which saves that part of the time.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     method: Literal["lora", "full"] = "lora"
-    rank: int = 64
-    alpha: int = 128
+    rank: Count = 64
+    alpha: Count = 128
+    first_layer: Annotated[int, Ge(0)] = 0
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,10 @@ class LoopSettings:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    learning_rate: float = 1e-4
-    epochs: int = 1
-    tokens_per_step: int = 2048
-    max_tokens: int = 1024
-    warmup_fraction: float = 0.05
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 1.0
+    learning_rate: Annotated[float, Gt(0)] = 1e-4
+    epochs: Count = 1
+    tokens_per_step: Count = 2048
+    max_tokens: Annotated[int, Gt(1)] = 1024
+    warmup_fraction: Share = 0.05
+    weight_decay: Annotated[float, Ge(0)] = 0.01
+    max_gradient_norm: Annotated[float, Gt(0)] = 1.0
