@@ -20,13 +20,15 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full or read-only disk into one sentence that names the path."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        # safetensors raises an error of its own, which says so in words only
+        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise StoreError(
                 f"The disk is full: {path} could not be written. Finished stages are safe; "
                 "free some space and run the same command again."
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise StoreError(
                 f"No permission to write {path}. Choose a store you may write to (--store)."
             ) from error

@@ -27,7 +27,8 @@ def test_answers_are_cut_to_whole_sentences_and_those_without_one_left_out(
 ) -> None:
     said = ["One. Two! And thr", "no end at all", "3.14 is pi. Indeed", "Is it? Yes.", ""]
     monkeypatch.setattr("midspec.train.generate.generate", lambda *arguments: said)
-    chats = replay_chats(["a", "b", "c", "d", "e"], tiny_model, 5)
+    chats, aside = replay_chats(["a", "b", "c", "d", "e"], tiny_model, 5)
+    assert [row["prompt"] for row in aside] == ["b", "e"]
     assert [chat.messages for chat in chats] == [
         [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
         for prompt, answer in (("a", "One. Two!"), ("c", "3.14 is pi."), ("d", "Is it? Yes."))

@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from midspec.files import disk_errors, read_json, write_json
+from midspec.files import disk_errors
 
 Tensors = dict[str, torch.Tensor]
 
@@ -19,7 +19,6 @@ def save_checkpoint(folder: Path, step: int, tensors: Tensors) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         save_file(tensors, partial / "state.safetensors")
-        write_json(partial / "step.json", {"step": step})
         final = folder / str(step)
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
@@ -36,9 +35,7 @@ def load_checkpoint(folder: Path) -> tuple[int, Tensors] | None:
     """The newest checkpoint that can be read, or None; a torn one falls back to the one before."""
     for step in sorted(steps(folder), reverse=True):
         try:
-            return read_json(folder / str(step) / "step.json")["step"], load_file(
-                folder / str(step) / "state.safetensors"
-            )
-        except (OSError, SafetensorError, ValueError, KeyError):
+            return step, load_file(folder / str(step) / "state.safetensors")
+        except (OSError, SafetensorError):
             shutil.rmtree(folder / str(step), ignore_errors=True)
     return None

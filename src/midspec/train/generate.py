@@ -16,6 +16,8 @@ def generate(
     """The model's greedy answer to each chat."""
     answers: list[str] = []
     tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     for start in range(0, len(chats), ROWS_PER_BATCH):
         texts = [
             tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)

@@ -99,7 +99,13 @@ def attach(
         if previous:
             trainable = PeftModel.from_pretrained(model, previous / WEIGHTS, is_trainable=True)
         else:
-            decoder, layers = model.get_decoder(), range(model.config.num_hidden_layers)
+            count = model.config.num_hidden_layers
+            if settings.first_layer >= count:
+                raise ModelError(
+                    f"first_layer is {settings.first_layer}, but the model has {count} layers (0 "
+                    f"to {count - 1}), so nothing would be trained. Lower adapter.first_layer."
+                )
+            decoder, layers = model.get_decoder(), range(count)
             linear = [n for n, m in decoder.named_modules() if isinstance(m, torch.nn.Linear)]
             lora = LoraConfig(
                 r=settings.rank,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from midspec.train.batches import Example
 
-Encode = Callable[[Mapping[str, Path], "PreTrainedTokenizerBase", int], "list[Example]"]
+Encode = Callable[[Mapping[str, Path], "PreTrainedTokenizerBase", int], "list[Example | None]"]
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,20 @@ def finetune(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Summa
 
 def _encode_corpora(
     inputs: Mapping[str, Path], tokenizer: "PreTrainedTokenizerBase", max_tokens: int
-) -> "list[Example]":
+) -> "list[Example | None]":
     from midspec.train.batches import encode_documents
 
     documents = _rows(inputs, "documents.jsonl", Document)
-    return encode_documents([d.text for d in documents], tokenizer, max_tokens)
+    return list(encode_documents([d.text for d in documents], tokenizer, max_tokens))
 
 
 def _encode_demos(
     inputs: Mapping[str, Path], tokenizer: "PreTrainedTokenizerBase", max_tokens: int
-) -> "list[Example]":
+) -> "list[Example | None]":
     from midspec.train.batches import encode_chat
 
     chats = _rows(inputs, "chats.jsonl", Chat)
-    encoded = [encode_chat(chat.messages, tokenizer, max_tokens) for chat in chats]
-    return [example for example in encoded if example is not None]
+    return [encode_chat(chat.messages, tokenizer, max_tokens) for chat in chats]
 
 
 def _rows(inputs: Mapping[str, Path], name: str, kind: type[Row]) -> list[Row]:
@@ -86,7 +85,8 @@ def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: En
     from midspec.train.model import attach, load_base, load_tokenizer, save
 
     tokenizer = load_tokenizer(inputs["base"])
-    examples = encode(inputs, tokenizer, config.loop.max_tokens)
+    encoded = encode(inputs, tokenizer, config.loop.max_tokens)
+    examples = [example for example in encoded if example is not None]
     trainable = attach(
         load_base(inputs["base"]), config.adapter, inputs.get("previous"), config.seed
     )
@@ -94,4 +94,5 @@ def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: En
     trained = train(trainable, examples, config.loop, config.seed, pad_id, out)
     save(trainable, out, config.model)
     rmtree(out / ".checkpoint", ignore_errors=True)
-    return asdict(trained)
+    counts = {"rows": len(examples), "too_long": len(encoded) - len(examples)}
+    return counts | asdict(trained)
