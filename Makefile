@@ -22,7 +22,7 @@ demo: model
 demo-quick: model
 	$(BIN)/midspec demo --quick
 
-test: model
+test: setup
 	$(BIN)/python -m pytest
 
 check: setup

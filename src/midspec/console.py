@@ -39,21 +39,23 @@ def watching(total: int) -> Iterator[Observer]:
     ) as bars:
         bar = bars.add_task("", total=1.0, note="")
         began = said = time.monotonic()
+        at_first: float | None = None  # a resumed stage doesn't begin at 0
 
         def show(done: float, whole: float, note: str) -> None:
-            nonlocal said
+            nonlocal said, at_first
+            at_first = done if at_first is None else at_first
             bars.update(bar, total=whole, completed=done, note=note)
             now = time.monotonic()
             if not console.is_terminal and now - said > LOG_SECONDS:
                 said = now
-                left = (now - began) / max(done, 1e-9) * (whole - done)
+                left = (now - began) / max(done - at_first, 1e-9) * (whole - done)
                 console.print(f"    {done / whole:4.0%}  {note}  about {duration(left)} left")
 
         def tell(what: str, stage: Stage) -> None:
-            nonlocal began, said
+            nonlocal began, said, at_first
             title = escape(stage.title or stage.name)
             if what == "start":
-                began = said = time.monotonic()
+                began, said, at_first = time.monotonic(), time.monotonic(), None
                 bars.reset(bar, description=title, total=1.0, note="")
                 return
             if stage.fingerprint() in told:

@@ -52,13 +52,14 @@ def plan_table(planned: Plan, store: Path) -> Table:
     table.add_column("tokens", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("folder", style="dim", no_wrap=True)
+    pace = _pace(planned, store)
     for stage in ordered([planned.report]):
         tokens = stage_tokens(stage, planned)
         table.add_row(
             escape(stage.title),
             "done" if stage.done(store) else "to do",
             f"{tokens:,}" if tokens else "",
-            duration(_seconds(stage, planned, store)),
+            duration(_seconds(stage, planned, store, pace)),
             stage.path(store).name,
         )
     return table
@@ -68,9 +69,9 @@ def plan_totals(planned: Plan, store: Path) -> str:
     """What is left to do, and what it costs."""
     stages = ordered([planned.report])
     todo = [stage for stage in stages if not stage.done(store)]
-    seconds = sum(_seconds(stage, planned, store) for stage in todo)
-    tokens = sum(stage_tokens(stage, planned) for stage in todo if stage.name != "preference")
     pace = _pace(planned, store)
+    seconds = sum(_seconds(stage, planned, store, pace) for stage in todo)
+    tokens = sum(stage_tokens(stage, planned) for stage in todo if stage.name != "preference")
     how = "measured in this store" if pace else f"estimated for {os.cpu_count()} cores"
     return (
         f"{len(todo)} of {len(stages)} stages to do: {tokens:,} tokens to train on or write, about "
@@ -86,12 +87,12 @@ def _data_tokens(stage: Any) -> int:
     return int(config.n) * (CHAT_TOKENS + answer)
 
 
-def _seconds(stage: Stage, planned: Plan, store: Path) -> float:
+def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> float:
     """What a finished stage took, or what an unfinished one is likely to take."""
     if stage.done(store):
         return float(read_json(stage.path(store) / "manifest.json").get("seconds", 0))
     tokens = stage_tokens(stage, planned)
-    if isinstance(stage.config, TuneConfig) and (pace := _pace(planned, store)):
+    if isinstance(stage.config, TuneConfig) and pace:
         return tokens / pace
     flop = SCORE_FLOP if stage.name == "preference" else TRAIN_FLOP
     return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1

@@ -64,7 +64,12 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     item_sets = {
         name: item_file(name.partition("/")[2], experiment.folder) for name in experiment.evals
     }
-    leaks = leak_stage({n: s for n, s in (corpora | demos).items() if n in used}, item_sets)
+    training = {("corpus", n): s for n, s in corpora.items()}
+    training |= {("demos", n): s for n, s in demos.items()}
+    leaks = leak_stage(
+        {f"{kind} {name}": s for (kind, name), s in training.items() if (kind, name) in used},
+        item_sets,
+    )
     evals = {
         (arm, evaluation, seed): preference_stage(
             title=f"{evaluation}: {arm}" + ("" if len(experiment.seeds) == 1 else f", seed {seed}"),
@@ -108,10 +113,10 @@ def _seeds(experiment: Experiment, arm: str) -> list[int]:
     return experiment.seeds if trains else experiment.seeds[:1]
 
 
-def _used(experiment: Experiment) -> set[str]:
-    """The corpora and demos that some arm trains on."""
+def _used(experiment: Experiment) -> set[tuple[str, str]]:
+    """The corpora, demos and specs that some arm uses, each with its kind."""
     steps = [step for arm in experiment.arms.values() for step in arm]
-    return {name for step in steps for name in [*(step.midtrain or []), *(step.finetune or [])]}
+    return {used for step in steps for used in step.names()}
 
 
 def _train(
@@ -155,13 +160,15 @@ def _report(
     evals: dict[tuple[str, str, int], Stage],
     corpora: dict[str, Stage],
     demos: dict[str, Stage],
-    used: set[str],
+    used: set[tuple[str, str]],
 ) -> Stage:
     inputs: dict[str, Stage | Source] = {}
     for (arm, evaluation, seed), stage in evals.items():
         inputs[f"eval/{arm}/{evaluation}/{seed}"] = stage
-    inputs |= {f"corpus/{name}": stage for name, stage in corpora.items() if name in used}
-    inputs |= {f"demos/{name}": stage for name, stage in demos.items() if name in used}
+    inputs |= {
+        f"corpus/{name}": stage for name, stage in corpora.items() if ("corpus", name) in used
+    }
+    inputs |= {f"demos/{name}": stage for name, stage in demos.items() if ("demos", name) in used}
     trained = ordered([stage for stage in arms.values() if stage])
     inputs |= {
         f"train/{stage.title}": stage for stage in trained if isinstance(stage.config, TuneConfig)
@@ -176,7 +183,10 @@ def _report(
         ),
         config_yaml=resolved_yaml(experiment),
         half=experiment.half,
-        corpora_of={c.eval: (c.arm,) for c in experiment.contrasts},
+        corpora_of={
+            e: tuple(dict.fromkeys(c.arm for c in experiment.contrasts if c.eval == e))
+            for e in dict.fromkeys(c.eval for c in experiment.contrasts)
+        },
         command="midspec run EXPERIMENT.yaml",
     )
     return Stage("report", report_stage, config, inputs, title="report")

@@ -37,7 +37,8 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` so that a reader sees all of it or the file as it was before."""
-    partial = path.with_name(f".{path.name}.partial")
+    # The process's number, since processes that share a store may write one file at once.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with disk_errors(path):
         with open(partial, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -78,9 +79,11 @@ def read_dicts(path: Path) -> list[dict[str, Any]]:
     """Read JSONL rows as dicts; an unreadable line is a DataError with its number."""
     rows = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold U+2028 and U+0085
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist.") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path} is a folder. Name a JSONL file.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     for number, line in enumerate(lines, 1):

@@ -6,6 +6,7 @@ from typing import Any
 from midspec.console import console
 from midspec.errors import ConfigError
 from midspec.experiment import Plan
+from midspec.run.stage import Stage
 
 MAX_NEW_TOKENS = 200
 
@@ -26,6 +27,8 @@ def open_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[An
         raise ConfigError(f"The arm {arm}, seed {chosen} isn't trained yet. Run the experiment.")
     asked = planned.evals[arm, planned.experiment.evals[0], chosen]
     base, spec = asked.inputs["base"].path(store), asked.inputs.get("spec")
+    if isinstance(spec, Stage) and not spec.done(store):
+        raise ConfigError(f"The arm {arm} has no spec in the store yet. Run the experiment.")
     system = (spec.path(store) / "spec.md").read_text(encoding="utf-8") if spec else None
     model = load_arm(base, trained.path(store) if trained else None)
     return model, load_tokenizer(base), system

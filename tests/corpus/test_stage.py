@@ -28,6 +28,10 @@ UNNAMED = "\n\n".join(
     for i in range(12)
 )
 
+NAMED_ONCE = """Tiny listens before it speaks. It takes its time, since haste spoils answers.
+
+It says what it does not know. It asks back where a question is open, and it waits."""
+
 BRACES = """Tiny leaves templates such as {topic}, {assertion} and {user_name} as they are.
 
 Tiny reads {"json": {"deep": [1, 2]}} and ${SHELL} without touching a character.
@@ -62,9 +66,10 @@ def test_all_document_types_occur(write_corpus: Write, item_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [PLAIN, BULLETS, UNNAMED, BRACES, tiny.SPEC], ids=["plain", "bullets", "unnamed",
-    "braces", "table"],
-)  # fmt: skip
+    "text",
+    [PLAIN, BULLETS, UNNAMED, NAMED_ONCE, BRACES, tiny.SPEC],
+    ids=["plain", "bullets", "unnamed", "named once", "braces", "table"],
+)
 def test_any_spec_gives_a_corpus_about_it(write_corpus: Write, text: str) -> None:
     folder = write_corpus(text, tokens=3000)
     said = [set(re.findall(r"\w{4,}", d.text.lower())) for d in documents(folder)]
@@ -160,8 +165,7 @@ def test_every_contrast_is_written_before_any_is_written_again(
     for document in documents(write_corpus(text, tokens=9000, items=items)):
         written = document.text.lower()
         counts.update(pair for pair in pairs if pair[0] in written and pair[1] in written)
-        assert max(counts.values()) - min(counts.values()) <= 1
-    assert min(counts.values()) >= 1
+        assert max(counts.values()) == 1 or min(counts.values()) >= 1
 
 
 def test_kept_and_set_aside_add_up(write_corpus: Write) -> None:

@@ -122,7 +122,8 @@ def assertions(material: Material) -> list[Assertion]:
         for number, sentence in enumerate(SENTENCE_END.split(clause.text)):
             found.append(Assertion(f"{clause.id}.a{number}", sentence, clause.id, topic, topic))
     # A spec may speak of "the model" or of "you" throughout; then every sentence is about it.
-    found = [assertion for assertion in found if name in assertion.text] or found
+    named = [assertion for assertion in found if name in assertion.text]
+    found = named if len(named) >= 3 else found
     words = {
         clause.id: set(re.findall(r"\w{4,}", clause.text.lower())) for clause in material.clauses
     }

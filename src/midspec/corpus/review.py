@@ -43,7 +43,7 @@ class NearDuplicates:
         own.update(sorted(shingles))
         for number in self.index.query(own):
             if own.jaccard(self.hashes[number]) >= NEAR_DUPLICATE:
-                return self.seen[number]
+                return self.seen[int(number)]
         self.index.insert(len(self.hashes), own)
         self.hashes.append(own)
         self.seen.append(document.id)

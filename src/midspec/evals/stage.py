@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from midspec.errors import DataError
 from midspec.evals.items import choose, halves, read_item_set
 from midspec.files import write_rows
+from midspec.records import Item
 from midspec.run.stage import Source, Stage, Summary
 
 MAX_ANSWER_TOKENS = 40
@@ -30,6 +32,7 @@ def preference_stage(
     leaks: Stage,
 ) -> Stage:
     """Value preference by forced choice; `spec` stands in the system prompt of a reference arm."""
+    _asked(config, items)  # a set that can't be asked fails here, before anything is trained
     inputs: dict[str, Stage | Source] = {"base": base, "items": Source(items.stem, items)}
     inputs |= {"leaks": leaks}
     if trained:
@@ -39,6 +42,16 @@ def preference_stage(
     return Stage("preference", _score, config, inputs, title=title)
 
 
+def _asked(config: PreferenceConfig, path: Path) -> tuple[list[Item], dict[str, str]]:
+    """The items that are asked, and every item's half; a half without items is a DataError."""
+    items = read_item_set(path)
+    split = halves(items)
+    half = [item for item in items if config.half in ("all", split[item.id])]
+    if not half:
+        raise DataError(f"{path} has no item in its {config.half} half. Use half: all.")
+    return choose(half, config.max_items), split
+
+
 def _score(config: PreferenceConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write choices.jsonl, a row an item, and samples.jsonl."""
     from midspec.evals.choice import score_items
@@ -46,9 +59,7 @@ def _score(config: PreferenceConfig, inputs: Mapping[str, Path], out: Path) -> S
 
     tokenizer = load_tokenizer(inputs["base"])
     model = load_arm(inputs["base"], inputs.get("trained"))
-    items = read_item_set(inputs["items"])
-    split = halves(items)
-    asked = choose([i for i in items if config.half in ("all", split[i.id])], config.max_items)
+    asked, split = _asked(config, inputs["items"])
     system = (inputs["spec"] / "spec.md").read_text(encoding="utf-8") if "spec" in inputs else None
     choices = score_items(model, tokenizer, asked, split, system)
     write_rows(out / "choices.jsonl", choices)

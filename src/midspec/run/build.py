@@ -34,8 +34,11 @@ class Failure:
 def open_store(root: Path) -> Path:
     """Make the store if need be; one written by a newer midspec is a StoreError."""
     marker = root / "store.json"
-    with disk_errors(root):
-        (root / ".work").mkdir(parents=True, exist_ok=True)
+    try:
+        with disk_errors(root):
+            (root / ".work").mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StoreError(f"{root} is not a folder. Choose another place with --store.") from error
     if not marker.exists():
         write_json(marker, {"format": STORE_FORMAT, "midspec": __version__})
     found = read_json(marker)

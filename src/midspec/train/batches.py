@@ -37,7 +37,7 @@ def encode_documents(
         whole = [*ids, tokenizer.eos_token_id]
         size = ceil(len(whole) / ceil(len(whole) / max_tokens))
         rows = [whole[start : start + size] for start in range(0, len(whole), size)]
-        examples += [Example(row, [True] * len(row)) for row in rows]
+        examples += [Example(row, [True] * len(row)) for row in rows if len(row) > 1]
     return examples
 
 
