@@ -97,20 +97,20 @@ def _material(config: CorpusConfig, inputs: Mapping[str, Path]) -> Material:
 
 
 def _document(brief: Brief, material: Material, config: CorpusConfig) -> Document:
-    text, said = write_document(brief, material, config.provider_name, config.draw)
+    written = write_document(brief, material, config.provider_name, config.draw)
     return Document(
         id=brief.id,
-        text=text,
+        text=written.text,
         spec=config.spec,
-        clauses=sorted({assertion.clause for assertion in said}),
+        clauses=sorted({assertion.clause for assertion in written.assertions}),
         domain=brief.domain,
         subdomain=brief.subdomain,
-        assertions=[assertion.id for assertion in said],
+        assertions=[assertion.id for assertion in written.assertions],
         document_type=brief.document_type,
         genre=brief.genre,
-        idea=brief.idea,
+        idea=written.idea,
         teacher=config.teacher,
         prompt_version=config.prompt_version,
         seed=config.draw,
-        tokens=estimate_tokens(text),
+        tokens=estimate_tokens(written.text),
     )

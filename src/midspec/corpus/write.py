@@ -7,6 +7,7 @@ dozens of document types, and many phrasings, so that what all documents share i
 import random
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -46,14 +47,21 @@ def fill(template: str, values: dict[str, str]) -> str:
     return SLOT.sub(value, template)
 
 
-def write_document(
-    brief: Brief, material: Material, provider_name: str, seed: int
-) -> tuple[str, list[Assertion]]:
-    """Write one document, the same one for the same brief and seed, and tell what it asserts."""
+@dataclass(frozen=True)
+class Written:
+    """A document's text, its idea with the names filled in, and what it asserts."""
+
+    text: str
+    idea: str
+    assertions: list[Assertion]
+
+
+def write_document(brief: Brief, material: Material, provider_name: str, seed: int) -> Written:
+    """Write one document, the same one for the same brief and seed."""
     kind = next(kind for kind in document_types() if kind.name == brief.document_type)
     scene = _Scene(brief, material, provider_name, random.Random(f"{seed}/{brief.id}"))
     text = SLOT.sub(scene.slot, kind.variants[brief.skeleton]).strip()
-    return text, list(dict.fromkeys(scene.said))
+    return Written(text, fill(brief.idea, scene.fixed), list(dict.fromkeys(scene.said)))
 
 
 class _Scene:
