@@ -189,4 +189,4 @@ def _report(
         },
         command="midspec run EXPERIMENT.yaml",
     )
-    return Stage("report", report_stage, config, inputs, title="report")
+    return Stage("report", report_stage, config, inputs, version=2, title="report")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 Z95 = 1.959964
+Z80 = 0.841621
 
 Table = NDArray[np.float64]  # seeds × items
 
@@ -60,13 +61,10 @@ def _weights(seeds: int, items: int, resamples: int, seed: int) -> tuple[Table, 
     return seeds_RS, items_RI
 
 
-def detectable_difference(
-    items: int, seeds: int, item_sd: float = 0.6, seed_sd: float = 0.04
-) -> float:
-    """The smallest paired difference in rate seen with 80% power at the 95% level.
+def detectable_difference(seen: Estimate) -> float:
+    """The smallest true difference shown with 80% power, given the interval of one that was seen.
 
-    `item_sd` is the spread of an item's difference between two arms (0.6 is typical of choices
-    that mostly agree); `seed_sd` that of a whole run between seeds.
+    An effect of (1.96 + 0.84) standard errors has its interval above 0 four times out of five.
     """
-    standard_error = sqrt(item_sd**2 / items + seed_sd**2 / seeds)
-    return (Z95 + 0.8416) * standard_error
+    standard_error = (seen.high - seen.low) / (2 * Z95)
+    return (Z95 + Z80) * standard_error

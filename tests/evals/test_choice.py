@@ -73,12 +73,12 @@ def test_margins_equal_brute_force_when_one_question_begins_another(model: Any) 
     assert_equal_to_brute_force(model, forks)
 
 
-def test_margins_do_not_depend_on_the_batch(
+def test_margins_do_not_depend_on_what_shares_a_row(
     model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forks = [ask(item, first, tokenizer, None) for item in ITEMS for first in (True, False)]
     together = score_forks(model, forks)
-    monkeypatch.setattr("midspec.evals.choice.ROWS_PER_BATCH", 1)
+    monkeypatch.setattr("midspec.evals.choice.TOKENS_PER_ROW", 1)
     assert score_forks(model, forks) == pytest.approx(together, abs=TOLERANCE)
 
 

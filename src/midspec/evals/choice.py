@@ -1,8 +1,9 @@
 """Forced choice by log-probability: both options, both orders, one pass (paper §3, C.3).
 
-A question's tokens are computed once for both options: a row holds the question, then each
-option, and a mask lets an option see the question and itself only. What all questions begin with
-(system prompt, a spec in the reference arm) is computed once for the whole run.
+What all questions begin with (system prompt, a spec in the reference arm) is computed once for the
+whole run. Many questions then stand in one row behind it, each followed by its two options, under a
+mask: a question sees the shared beginning and itself, an option its question and itself besides.
+So no token is computed twice, none is padding, and a long beginning is never copied.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Which do you prefer, {a} or {b}?"
 STEM = "I prefer"
-ROWS_PER_BATCH = 32
-CACHE_TOKENS = 16_384  # prefix tokens × rows in one batch; bounds memory under a long spec
+TOKENS_PER_ROW = 512  # more spends more attention on what is masked, fewer leaves cores idle
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,27 @@ def score_forks(model: PreTrainedModel, forks: Sequence[Fork]) -> list[float]:
     import torch
 
     shared = _common_prefix([fork.question for fork in forks])
-    margins = [0.0] * len(forks)
-    order = sorted(range(len(forks)), key=lambda i: len(forks[i]))
+    margins: list[float] = []
     with torch.inference_mode():
         prefix = _prefix_cache(model, forks[0].question[:shared]) if shared else []
-        rows = max(1, min(ROWS_PER_BATCH, CACHE_TOKENS // max(shared, 1)))
-        for start in range(0, len(order), rows):
-            numbers = order[start : start + rows]
-            scores = _score_batch(model, [forks[i] for i in numbers], shared, prefix)
-            for number, score in zip(numbers, scores, strict=True):
-                margins[number] = score
-            progress.report(start + len(numbers), len(order), "choices")
+        for row in _rows(forks, shared):
+            margins += _score_row(model, row, shared, prefix)
+            progress.report(len(margins), len(forks), "choices")
     return margins
+
+
+def _rows(forks: Sequence[Fork], shared: int) -> list[list[Fork]]:
+    """The forks in order, as many to a row as fit."""
+    rows: list[list[Fork]] = [[]]
+    tokens = 0
+    for fork in forks:
+        own = len(fork) - shared
+        if rows[-1] and tokens + own > TOKENS_PER_ROW:
+            rows.append([])
+            tokens = 0
+        rows[-1].append(fork)
+        tokens += own
+    return rows
 
 
 def _common_prefix(questions: Sequence[list[int]]) -> int:
@@ -108,58 +117,54 @@ def _prefix_cache(
     return [(layer.keys, layer.values) for layer in cache.layers]
 
 
-def _score_batch(
+def _score_row(
     model: PreTrainedModel,
     forks: Sequence[Fork],
     shared: int,
     prefix: list[tuple[torch.Tensor, torch.Tensor]],
 ) -> list[float]:
+    """The margins of the forks in one row."""
     import torch
     from transformers import DynamicCache
 
-    width = max(len(fork) for fork in forks) - shared
-    B, device = len(forks), model.device
-    ids_BT = torch.zeros(B, width, dtype=torch.long)
-    positions_BT = torch.zeros(B, width, dtype=torch.long)
-    allowed_BTT = torch.eye(width, dtype=torch.bool).repeat(B, 1, 1)
-    wanted: list[tuple[int, int, int, int]] = []  # row, position that predicts, token, option
-    for row, fork in enumerate(forks):
-        own = fork.question[shared:]
-        q = len(own)
-        ids_BT[row, :q] = torch.tensor(own)
-        positions_BT[row, :q] = torch.arange(shared, shared + q)
-        allowed_BTT[row, :q, :q] = torch.ones(q, q, dtype=torch.bool).tril()
-        start = q
+    T = sum(len(fork) - shared for fork in forks)
+    ids: list[int] = []
+    positions: list[int] = []
+    sees_TT = torch.zeros(T, T, dtype=torch.bool)
+    wanted: list[tuple[int, int, int]] = []  # where a token is predicted, the token, its option
+    for number, fork in enumerate(forks):
+        own, start = fork.question[shared:], len(ids)
+        after = start + len(own)
+        ids += own
+        positions += range(shared, len(fork.question))
+        sees_TT[start:after, start:after] = True
         for which, option in enumerate(fork.options):
-            end = start + len(option)
-            ids_BT[row, start:end] = torch.tensor(option)
-            positions_BT[row, start:end] = torch.arange(len(option)) + shared + q
-            allowed_BTT[row, start:end, :q] = True
-            allowed_BTT[row, start:end, start:end] = torch.ones(
-                len(option), len(option), dtype=torch.bool
-            ).tril()
-            predictors = [q - 1, *range(start, end - 1)]
-            wanted += [(row, p, token, which) for p, token in zip(predictors, option, strict=True)]
-            start = end
-    mask_B1TK = torch.cat([torch.ones(B, width, shared, dtype=torch.bool), allowed_BTT], dim=2)
+            begin, end = len(ids), len(ids) + len(option)
+            ids += option
+            positions += range(len(fork.question), len(fork.question) + len(option))
+            sees_TT[begin:end, start:after] = True
+            sees_TT[begin:end, begin:end] = True
+            predictors = [after - 1, *range(begin, end - 1)]
+            wanted += [(p, t, 2 * number + which) for p, t in zip(predictors, option, strict=True)]
+    sees_TT.tril_()
+    mask_11TK = torch.cat([torch.ones(T, shared, dtype=torch.bool), sees_TT], dim=1)[None, None]
     cache: Any = None
     if prefix:
         cache = DynamicCache()
         for layer, (keys, values) in enumerate(prefix):
-            cache.update(keys.expand(B, -1, -1, -1), values.expand(B, -1, -1, -1), layer)
-    hidden_BTE = model.get_decoder()(
-        input_ids=ids_BT.to(device),
-        position_ids=positions_BT.to(device),
-        attention_mask=mask_B1TK[:, None].to(device),
+            cache.update(keys, values, layer)
+    device = model.device
+    hidden_1TE = model.get_decoder()(
+        input_ids=torch.tensor([ids], device=device),
+        position_ids=torch.tensor([positions], device=device),
+        attention_mask=mask_11TK.to(device),
         past_key_values=cache,
         use_cache=cache is not None,
     ).last_hidden_state
-    row_N, at_N, token_N, which_N = (torch.tensor(column) for column in zip(*wanted, strict=True))
-    logits_NV = model.get_output_embeddings()(hidden_BTE[row_N, at_N])
+    at_N, token_N, option_N = (torch.tensor(column) for column in zip(*wanted, strict=True))
+    logits_NV = model.get_output_embeddings()(hidden_1TE[0, at_N])
     log_NV = torch.log_softmax(logits_NV, dim=-1, dtype=torch.float32)
     score_N = log_NV.gather(1, token_N[:, None].to(device))[:, 0].cpu()
-    group_N = row_N * 2 + which_N
-    total = torch.zeros(2 * B).index_add_(0, group_N, score_N)
-    count = torch.zeros(2 * B).index_add_(0, group_N, torch.ones_like(score_N))
-    mean_B2 = (total / count).view(B, 2)
-    return [float(margin) for margin in mean_B2[:, 0] - mean_B2[:, 1]]
+    total = torch.zeros(2 * len(forks)).index_add_(0, option_N, score_N)
+    mean_F2 = (total / option_N.bincount(minlength=2 * len(forks))).view(-1, 2)
+    return [float(margin) for margin in mean_F2[:, 0] - mean_F2[:, 1]]

@@ -39,7 +39,7 @@ def preference_stage(
         inputs["trained"] = trained
     if spec:
         inputs["spec"] = spec
-    return Stage("preference", _score, config, inputs, title=title)
+    return Stage("preference", _score, config, inputs, version=2, title=title)
 
 
 def _asked(config: PreferenceConfig, path: Path) -> tuple[list[Item], dict[str, str]]:

@@ -24,7 +24,7 @@ from midspec.report.page import (
 )
 from midspec.report.tables import ALL, Contrast, Result, as_json, contrasts, results
 from midspec.run.stage import Inputs, Summary
-from midspec.stats import detectable_difference
+from midspec.stats import Estimate, detectable_difference
 
 SAMPLES = 6  # rows shown of each corpus and set of demonstrations: enough to judge, quick to load
 PROMPTS = 8
@@ -93,7 +93,7 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
         seconds=seconds,
         cost=sum(float((manifest["summary"] or {}).get("cost", 0.0)) for manifest in manifests),
         commands=config.command.splitlines(),
-        notes=_notes(config.half, rows, corpora, training),
+        notes=[*_notes(config.half, rows, corpora, training), *_tier_notes(differences)],
         power=_power(differences),
         carriers=config.corpora_of,
     )
@@ -188,16 +188,30 @@ def _spread(rows: Sequence[Row], most: int) -> list[Row]:
 
 
 def _power(differences: Sequence[Contrast]) -> str:
-    """What the smallest comparison could have shown, without which a null can't be read."""
+    """What the least certain comparison could have shown, without which a null can't be read."""
     rows = [row for row in differences if row.tier == ALL]
     if not rows:
         return ""
-    items, seeds = min((row.n, row.seeds) for row in rows)
-    least = detectable_difference(items, seeds)
+    widest = max(rows, key=lambda row: row.high - row.low)
+    least = detectable_difference(Estimate(widest.difference, widest.low, widest.high))
     return (
-        f"With {count(items, 'item')} and {count(seeds, 'seed')}, a true difference of about "
+        f"With {count(widest.n, 'item')} and {count(widest.seeds, 'seed')}, a true difference of "
         f"{number(least)} would be shown four times out of five; a smaller one may well be missed."
     )
+
+
+def _tier_notes(differences: Sequence[Contrast]) -> list[str]:
+    """The tiers that don't carry the claim: a pooled rate can hide that one is a null."""
+    notes = []
+    for tier in dict.fromkeys(row.tier for row in differences if row.tier != ALL):
+        rows = [row for row in differences if row.tier == tier]
+        above = sum(row.above_zero for row in rows)
+        if above < len(rows):
+            notes.append(
+                f"On the {tier} items alone, {above} of {len(rows)} paired differences are above "
+                "zero: what is shown on all tiers together is not shown there."
+            )
+    return notes
 
 
 def _notes(
