@@ -101,16 +101,22 @@ def contrasts_table(found: dict[str, Any]) -> Table:
     """The paired differences that the experiment asks for, all tiers together."""
     title = "Paired differences, all tiers (95% interval)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in ("eval", "arm", "against", "difference", ""):
-        table.add_column(column)
-    for row in found["contrasts"]:
-        if row["tier"] != "all":
-            continue
-        shown = "[green]above 0[/]" if row["low"] > 0 else "no difference shown"
-        shown = "[red]below 0[/]" if row["high"] < 0 else shown
-        interval = f"{row['difference']:+.2f} [dim]\\[{row['low']:+.2f}, {row['high']:+.2f}][/]"
-        names = (escape(row[key]) for key in ("eval", "arm", "against"))
-        table.add_row(*names, interval, shown)
+    table.add_column("arm − against", no_wrap=True)
+    table.add_column("difference", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    rows = [row for row in found["contrasts"] if row["tier"] == "all"]
+    for evaluation in dict.fromkeys(row["eval"] for row in rows):
+        table.add_row(f"[bold]{escape(evaluation)}[/]")
+        for row in rows:
+            if row["eval"] != evaluation:
+                continue
+            shown = "[green]above 0[/]" if row["low"] > 0 else "not shown"
+            shown = "[red]below 0[/]" if row["high"] < 0 else shown
+            table.add_row(
+                f"  {escape(row['arm'])} − {escape(row['against'])}",
+                f"{row['difference']:+.2f} [dim]\\[{row['low']:+.2f}, {row['high']:+.2f}][/]",
+                shown,
+            )
     return table
 
 
