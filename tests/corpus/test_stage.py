@@ -124,7 +124,6 @@ def test_no_slot_stays_open_with_items(write_corpus: Write, item_file: Path) -> 
 def test_every_row_has_its_whole_lineage(write_corpus: Write, item_file: Path) -> None:
     folder = write_corpus(tiny.SPEC, tokens=6000, items=item_file, draw=3)
     known = {row.id: row for row in read_rows(folder / "assertions.jsonl", Assertion)}
-    ideas = {kind.name: kind.ideas for kind in document_types()}
     for document in documents(folder):
         assert document.spec == "old"
         assert document.teacher == "offline"

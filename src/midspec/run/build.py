@@ -70,6 +70,9 @@ def build(stage: Stage, root: Path) -> Path:
             began = time.time()
             sources = {key: source.path(root) for key, source in stage.inputs.items()}
             summary = stage.fn(stage.config, sources, work)
+            # A stage that went on after a kill knows what it took before; the clock here doesn't.
+            before = summary.get("seconds")
+            seconds = max(time.time() - began, before if isinstance(before, float) else 0.0)
             manifest = {
                 **stage.recipe,
                 "title": stage.title,
@@ -81,7 +84,7 @@ def build(stage: Stage, root: Path) -> Path:
                 },
                 "outputs": digest_folder(work),
                 "began": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)),
-                "seconds": round(time.time() - began, 1),
+                "seconds": round(seconds, 1),
                 **_provenance(),
             }
             write_json(work / "manifest.json", manifest)
