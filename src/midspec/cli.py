@@ -164,7 +164,6 @@ def _execute(planned: "Plan", store: Path) -> None:
     from midspec.run.build import graph, open_store, raise_failures, run
     from midspec.run.pools import Inline
 
-    _quiet()
     root = open_store(store.resolve())
     try:
         with watching(len(graph([planned.report]))) as tell:
@@ -219,6 +218,7 @@ def _quiet() -> None:
 
 def main() -> None:
     """Run the command line; what a user can mend is one sentence and exit code 2."""
+    _quiet()
     try:
         app()
     except MidspecError as error:
