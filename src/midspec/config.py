@@ -103,7 +103,7 @@ class Step(Strict):
         return found + ([("spec", self.prompt)] if self.prompt else [])
 
 
-class Contrast(Strict):
+class Comparison(Strict):
     """A question to the results: on `eval`, is `arm` above each arm in `against`?"""
 
     eval: str
@@ -128,7 +128,7 @@ class Experiment(Strict):
     evals: Annotated[Names, AfterValidator(_each_once)]
     half: Literal["held-out", "development", "all"] = "held-out"
     max_items: int | None = Field(None, gt=0)
-    contrasts: list[Contrast] = []
+    contrasts: list[Comparison] = []
     samples: list[str] = []
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = [0]
     _folder: Path = PrivateAttr(Path())
@@ -260,7 +260,7 @@ def _fields(steps: list[str]) -> list[str]:
         "identity": Identity,
         "corpora": Corpus,
         "arms": Step,
-        "contrasts": Contrast,
+        "contrasts": Comparison,
         "adapter": AdapterSettings,
         "midtrain": LoopSettings,
         "finetune": LoopSettings,

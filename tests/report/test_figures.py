@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 from midspec.report.figures import difference_figure, rate_figure
-from midspec.report.tables import Contrast, Result
+from midspec.report.tables import Difference, Result
 
 HOSTILE = '<script>alert("1")</script> $\\frac$ -->'
 
@@ -15,8 +15,8 @@ def result(
     return Result(arm, evaluation, "all", seed, 10, rate, 0.1, rate - 0.1, rate + 0.1, 0.9, rate)
 
 
-def contrast(low: float, difference: float, high: float) -> Contrast:
-    return Contrast(
+def contrast(low: float, difference: float, high: float) -> Difference:
+    return Difference(
         "preference/america", "all", "msm+aft", "aft", 126, 3,
         difference, low, high, 0.1, 0.05, 0.15,
     )  # fmt: skip

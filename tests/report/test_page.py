@@ -3,13 +3,13 @@
 import pytest
 
 from midspec.report.page import count, duration, headline, measure, number, pooled, signed
-from midspec.report.tables import Contrast, Result
+from midspec.report.tables import Difference, Result
 
 
 def contrast(
     low: float, difference: float, high: float, *, tier: str = "all", against: str = "aft"
-) -> Contrast:
-    return Contrast(
+) -> Difference:
+    return Difference(
         "preference/america", tier, "msm-america+aft", against, 126, 3,
         difference, low, high, 0.1, 0.05, 0.15,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any
 
 from midspec.report.page import interval, number, pooled, signed
-from midspec.report.tables import ALL, Contrast, Result
+from midspec.report.tables import ALL, Difference, Result
 from midspec.stats import Estimate
 
 # Points. A figure is drawn at a phone's width and scaled up, so its text is readable on both.
@@ -54,7 +54,7 @@ def rate_figure(
     return _svg(f"{title}. {told}", len(shown), (141, 34), draw)
 
 
-def difference_figure(contrasts: Sequence[Contrast]) -> str:
+def difference_figure(contrasts: Sequence[Difference]) -> str:
     """The paired differences over all tiers with 95% intervals, and a line at zero.
 
     A label stands above its interval, not beside it, since two arms' names fill a phone's width.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from midspec.records import Chat, Document
-from midspec.report.tables import ALL, Contrast, Result
+from midspec.report.tables import ALL, Difference, Result
 
 TIERS = {
     "direct": "the options name what the value is about",
@@ -73,7 +73,7 @@ class Report:
     arms: Sequence[str]
     headline: Sequence[str]
     results: Sequence[Result]
-    contrasts: Sequence[Contrast]
+    contrasts: Sequence[Difference]
     rate_figures: Sequence[str]
     difference_figure: str
     corpora: Sequence[Corpus]
@@ -123,7 +123,7 @@ def render(report: Report) -> str:
     )
 
 
-def headline(contrasts: Iterable[Contrast]) -> list[str]:
+def headline(contrasts: Iterable[Difference]) -> list[str]:
     """The verdict, then a sentence for each paired difference over all tiers.
 
     The claim is that every difference is above zero, so it needs all of them: one that is not
@@ -159,7 +159,7 @@ def measure(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else number(value, 3)
 
 
-def interval(row: Result | Contrast) -> str:
+def interval(row: Result | Difference) -> str:
     """The interval of a rate, or of a difference in rates."""
     return f"[{number(row.low)}, {number(row.high)}]"
 
@@ -177,7 +177,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def _verdict(rows: Sequence[Contrast]) -> str:
+def _verdict(rows: Sequence[Difference]) -> str:
     above = sum(row.above_zero for row in rows)
     if not rows:
         return "Nothing was compared: the experiment asks for no paired difference."
@@ -191,7 +191,7 @@ def _verdict(rows: Sequence[Contrast]) -> str:
     return f"The claim is not shown: {above} of {len(rows)} paired differences {verb} above zero."
 
 
-def _sentence(row: Contrast) -> str:
+def _sentence(row: Difference) -> str:
     size = f"({count(row.n, 'item')}, {count(row.seeds, 'seed')})"
     where = f"On {row.eval}, "
     if isnan(row.difference):
@@ -213,9 +213,9 @@ def _tiers(rows: Sequence[Result], evaluation: str) -> list[str]:
     return [name for name in names if name != ALL]
 
 
-def _comparisons(rows: Sequence[Contrast]) -> list[list[Contrast]]:
+def _comparisons(rows: Sequence[Difference]) -> list[list[Difference]]:
     """The tiers of each comparison together, comparisons in the order of the claim."""
-    found: dict[tuple[str, str, str], list[Contrast]] = {}
+    found: dict[tuple[str, str, str], list[Difference]] = {}
     for row in rows:
         found.setdefault((row.eval, row.arm, row.against), []).append(row)
     return list(found.values())

@@ -22,7 +22,7 @@ from midspec.report.page import (
     pooled,
     render,
 )
-from midspec.report.tables import ALL, Contrast, Result, as_json, contrasts, results
+from midspec.report.tables import ALL, Difference, Result, as_json, contrasts, results
 from midspec.run.stage import Inputs, Summary
 from midspec.stats import Estimate, detectable_difference
 
@@ -187,7 +187,7 @@ def _spread(rows: Sequence[Row], most: int) -> list[Row]:
     return [rows[int(i * step)] for i in range(min(most, len(rows)))]
 
 
-def _power(differences: Sequence[Contrast]) -> str:
+def _power(differences: Sequence[Difference]) -> str:
     """What the least certain comparison could have shown, without which a null can't be read."""
     rows = [row for row in differences if row.tier == ALL]
     if not rows:
@@ -200,7 +200,7 @@ def _power(differences: Sequence[Contrast]) -> str:
     )
 
 
-def _tier_notes(differences: Sequence[Contrast]) -> list[str]:
+def _tier_notes(differences: Sequence[Difference]) -> list[str]:
     """The tiers that don't carry the claim: a pooled rate can hide that one is a null."""
     notes = []
     for tier in dict.fromkeys(row.tier for row in differences if row.tier != ALL):

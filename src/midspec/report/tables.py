@@ -33,7 +33,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Contrast:
+class Difference:
     """An arm against another, paired by item: what training on the one and not the other did."""
 
     eval: str
@@ -85,7 +85,7 @@ def results(choices: Choices) -> list[Result]:
     return rows
 
 
-def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[Contrast]:
+def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[Difference]:
     """The paired differences asked for, each as (eval, arm, against), by tier and pooled."""
     rows = []
     for evaluation, arm, against in wanted:
@@ -111,7 +111,7 @@ def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[
             )
             count = len(_pick(choices[arm, evaluation, seeds[0]], tier))
             rows.append(
-                Contrast(
+                Difference(
                     evaluation, tier, arm, against, count, len(pairs),
                     rate.mean, rate.low, rate.high, margin.mean, margin.low, margin.high,
                 )
@@ -120,11 +120,11 @@ def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[
 
 
 def as_json(
-    rows: Sequence[Result], differences: Sequence[Contrast], seconds: float
+    rows: Sequence[Result], differences: Sequence[Difference], seconds: float
 ) -> dict[str, object]:
     """The results for programs; nan becomes null."""
 
-    def plain(row: Result | Contrast) -> dict[str, object]:
+    def plain(row: Result | Difference) -> dict[str, object]:
         values: dict[str, object] = asdict(row)
         return {k: None if isinstance(v, float) and isnan(v) else v for k, v in values.items()}
 
