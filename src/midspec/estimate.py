@@ -10,7 +10,7 @@ from rich.table import Table
 
 from midspec.console import duration
 from midspec.errors import StoreError
-from midspec.evals.items import choose, halves, read_item_set
+from midspec.evals.stage import PreferenceConfig, asked_items
 from midspec.experiment import Plan
 from midspec.files import read_json
 from midspec.run.build import ordered
@@ -26,18 +26,14 @@ CORE_FLOPS = 95e9  # bf16 on one core with AVX512-BF16 or AMX, all overheads in 
 SLOWER_WITHOUT_BF16 = 4.0
 
 
-def stage_tokens(stage: Stage, planned: Plan) -> int:
+def stage_tokens(stage: Stage, store: Path) -> int:
     """About how many tokens a stage trains on or reads; 0 where that isn't what takes time."""
-    experiment = planned.experiment
     if isinstance(stage.config, TuneConfig):
         data = [s for key, s in stage.inputs.items() if key.startswith("data")]
         return sum(_data_tokens(s) for s in data) * stage.config.loop.epochs
-    if stage.name == "preference":
-        source = stage.inputs["items"]
-        items = read_item_set(source.location) if isinstance(source, Source) else []
-        split = halves(items)
-        half = [item for item in items if experiment.half in ("all", split[item.id])]
-        return len(choose(half, experiment.max_items)) * ITEM_TOKENS
+    if isinstance(stage.config, PreferenceConfig):
+        asked, _ = asked_items(stage.config, stage.inputs["items"].path(store))
+        return len(asked) * ITEM_TOKENS
     if stage.name == "replay":
         return _data_tokens(stage)
     return 0
@@ -54,7 +50,7 @@ def plan_table(planned: Plan, store: Path) -> Table:
     table.add_column("folder", style="dim", no_wrap=True)
     pace = _pace(planned, store)
     for stage in ordered([planned.report]):
-        tokens = stage_tokens(stage, planned)
+        tokens = stage_tokens(stage, store)
         table.add_row(
             escape(stage.title),
             "done" if stage.done(store) else "to do",
@@ -71,7 +67,7 @@ def plan_totals(planned: Plan, store: Path) -> str:
     todo = [stage for stage in stages if not stage.done(store)]
     pace = _pace(planned, store)
     seconds = sum(_seconds(stage, planned, store, pace) for stage in todo)
-    tokens = sum(stage_tokens(stage, planned) for stage in todo if stage.name != "preference")
+    tokens = sum(stage_tokens(stage, store) for stage in todo if stage.name != "preference")
     how = "measured in this store" if pace else f"estimated for {os.cpu_count()} cores"
     return (
         f"{len(todo)} of {len(stages)} stages to do: {tokens:,} tokens to train on or write, about "
@@ -91,7 +87,7 @@ def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> fl
     """What a finished stage took, or what an unfinished one is likely to take."""
     if stage.done(store):
         return float(read_json(stage.path(store) / "manifest.json").get("seconds", 0))
-    tokens = stage_tokens(stage, planned)
+    tokens = stage_tokens(stage, store)
     if isinstance(stage.config, TuneConfig) and pace:
         return tokens / pace
     flop = SCORE_FLOP if stage.name == "preference" else TRAIN_FLOP

@@ -72,7 +72,7 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     )
     evals = {
         (arm, evaluation, seed): preference_stage(
-            title=f"{evaluation}: {arm}" + ("" if len(experiment.seeds) == 1 else f", seed {seed}"),
+            title=f"{evaluation}: {arm}{_of_seed(experiment, seed)}",
             config=PreferenceConfig(
                 experiment.half,
                 experiment.max_items,
@@ -113,6 +113,11 @@ def _seeds(experiment: Experiment, arm: str) -> list[int]:
     return experiment.seeds if trains else experiment.seeds[:1]
 
 
+def _of_seed(experiment: Experiment, seed: int) -> str:
+    """The end of a title that tells one seed's stage from another's; nothing where there is one."""
+    return f", seed {seed}" if len(experiment.seeds) > 1 else ""
+
+
 def _used(experiment: Experiment) -> set[tuple[str, str]]:
     """The corpora, demos and specs that some arm uses, each with its kind."""
     steps = [step for arm in experiment.arms.values() for step in arm]
@@ -139,7 +144,7 @@ def _train(
         path.append(f"{step.kind} {'+'.join(names)}")
         trained = tune_stage(
             step.kind,
-            " → ".join(path) + ("" if len(experiment.seeds) == 1 else f", seed {seed}"),
+            f"{' → '.join(path)}{_of_seed(experiment, seed)}",
             TuneConfig(_name(experiment.model), experiment.adapter, loop, seed),
             base,
             data,

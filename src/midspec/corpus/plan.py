@@ -20,6 +20,7 @@ from midspec.files import read_dicts
 from midspec.records import Assertion, Brief, Clause, Contrast, Genre, Principle
 
 QUOTES_PER_DOCUMENT = 4
+MIN_ASSERTIONS = 3  # fewer give no corpus
 PAIR_SLOT = re.compile(r"\{(?:state|ask)\}")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“])")
 
@@ -123,7 +124,7 @@ def assertions(material: Material) -> list[Assertion]:
             found.append(Assertion(f"{clause.id}.a{number}", sentence, clause.id, topic, topic))
     # A spec may speak of "the model" or of "you" throughout; then every sentence is about it.
     named = [assertion for assertion in found if name in assertion.text]
-    found = named if len(named) >= 3 else found
+    found = named if len(named) >= MIN_ASSERTIONS else found
     words = {
         clause.id: set(re.findall(r"\w{4,}", clause.text.lower())) for clause in material.clauses
     }

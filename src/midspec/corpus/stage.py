@@ -6,7 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from midspec import progress
-from midspec.corpus.plan import Material, assertions, briefs, read_items, table_contrasts
+from midspec.corpus.plan import (
+    MIN_ASSERTIONS,
+    Material,
+    assertions,
+    briefs,
+    read_items,
+    table_contrasts,
+)
 from midspec.corpus.review import NearDuplicates, diversity, estimate_tokens
 from midspec.corpus.write import PROMPT_VERSION, write_document
 from midspec.errors import DataError
@@ -14,7 +21,6 @@ from midspec.files import read_json, read_rows, write_json, write_rows
 from midspec.records import Brief, Clause, Document, Principle
 from midspec.run.stage import Source, Stage, Summary
 
-MIN_ASSERTIONS = 3
 MAX_SET_ASIDE = 0.5  # more near-duplicates than this and the spec holds too little to write about
 
 

@@ -32,7 +32,7 @@ def preference_stage(
     leaks: Stage,
 ) -> Stage:
     """Value preference by forced choice; `spec` stands in the system prompt of a reference arm."""
-    _asked(config, items)  # a set that can't be asked fails here, before anything is trained
+    asked_items(config, items)  # a set that can't be asked fails here, before anything is trained
     inputs: dict[str, Stage | Source] = {"base": base, "items": Source(items.stem, items)}
     inputs |= {"leaks": leaks}
     if trained:
@@ -42,7 +42,7 @@ def preference_stage(
     return Stage("preference", _score, config, inputs, version=2, title=title)
 
 
-def _asked(config: PreferenceConfig, path: Path) -> tuple[list[Item], dict[str, str]]:
+def asked_items(config: PreferenceConfig, path: Path) -> tuple[list[Item], dict[str, str]]:
     """The items that are asked, and every item's half; a half without items is a DataError."""
     items = read_item_set(path)
     split = halves(items)
@@ -59,7 +59,7 @@ def _score(config: PreferenceConfig, inputs: Mapping[str, Path], out: Path) -> S
 
     tokenizer = load_tokenizer(inputs["base"])
     model = load_arm(inputs["base"], inputs.get("trained"))
-    asked, split = _asked(config, inputs["items"])
+    asked, split = asked_items(config, inputs["items"])
     system = (inputs["spec"] / "spec.md").read_text(encoding="utf-8") if "spec" in inputs else None
     choices = score_items(model, tokenizer, asked, split, system)
     write_rows(out / "choices.jsonl", choices)

@@ -27,20 +27,20 @@ def short_rows(
     Without a mask it is causal; a mask_B1TT (of a layer with a window) is True where to look.
     """
     B, H, T, D = query_BHTD.shape
-    K, groups = key_BKTD.shape[2], H // key_BKTD.shape[1]
-    key_HKD, value_HKD = (
-        x.repeat_interleave(groups, dim=1).reshape(B * H, K, D) if groups > 1 else x.flatten(0, 1)
+    groups = H // key_BKTD.shape[1]
+    key_HTD, value_HTD = (
+        x.repeat_interleave(groups, dim=1).reshape(B * H, T, D) if groups > 1 else x.flatten(0, 1)
         for x in (key_BKTD, value_BKTD)
     )
     if attention_mask is None:
-        hidden = torch.ones(1, T, K, dtype=torch.bool).triu(1 + K - T)
+        hidden = torch.ones(1, T, T, dtype=torch.bool).triu(1)
     else:
-        hidden = ~attention_mask.expand(B, H, T, K).reshape(B * H, T, K)
+        hidden = ~attention_mask.expand(B, H, T, T).reshape(B * H, T, T)
     bias = torch.zeros(hidden.shape, dtype=query_BHTD.dtype).masked_fill_(hidden, float("-inf"))
     scores = torch.baddbmm(
-        bias, query_BHTD.reshape(B * H, T, D), key_HKD.transpose(1, 2), alpha=scaling
+        bias, query_BHTD.reshape(B * H, T, D), key_HTD.transpose(1, 2), alpha=scaling
     )
-    mixed = torch.bmm(torch.softmax(scores, dim=-1), value_HKD)
+    mixed = torch.bmm(torch.softmax(scores, dim=-1), value_HTD)
     return mixed.view(B, H, T, D).transpose(1, 2).contiguous(), None
 
 
