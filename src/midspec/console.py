@@ -64,7 +64,7 @@ def watching(total: int) -> Iterator[Observer]:
             took = f"  {duration(time.monotonic() - began)}" if what != "cached" else ""
             console.print(f"[dim]{len(told):>3}/{total}[/] {what:<7} {title}[dim]{took}[/]")
 
-        with progress.listening(show):
+        with progress.listening(show, lambda text: console.print(f"    {escape(text)}")):
             yield tell
 
 

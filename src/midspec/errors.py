@@ -23,3 +23,7 @@ class DataError(MidspecError):
 
 class TrainingError(MidspecError):
     """A training run would not mean anything, or diverged."""
+
+
+class TeacherError(MidspecError):
+    """The teacher can't be asked, its answers are of no use, or its budget is used up."""

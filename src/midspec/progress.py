@@ -8,6 +8,8 @@ Listener = Callable[[float, float, str], None]
 
 _listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
 
+_speaker: ContextVar[Callable[[str], None] | None] = ContextVar("progress_speaker", default=None)
+
 
 def report(done: float, total: float, note: str = "") -> None:
     """Tell the listener, if there is one, that `done` of `total` is finished."""
@@ -15,11 +17,18 @@ def report(done: float, total: float, note: str = "") -> None:
         listener(done, total, note)
 
 
+def say(text: str) -> None:
+    """Tell whoever listens something that is to stay on the screen."""
+    if speaker := _speaker.get():
+        speaker(text)
+
+
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Send what is reported inside the block to `listener`."""
-    token = _listener.set(listener)
+def listening(listener: Listener, speaker: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Send what is reported inside the block to `listener`, and what is said to `speaker`."""
+    token, spoken = _listener.set(listener), _speaker.set(speaker)
     try:
         yield
     finally:
         _listener.reset(token)
+        _speaker.reset(spoken)

@@ -1,13 +1,13 @@
 """The leak check: no eval item may occur in what is trained on."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from midspec.errors import DataError
 from midspec.evals.items import read_item_set
 from midspec.files import read_rows, write_rows
+from midspec.leaks import LeakFinder
 from midspec.records import Chat, Document, Item
 from midspec.run.stage import Source, Stage, Summary
 
@@ -24,30 +24,6 @@ def leak_stage(training: Mapping[str, Stage], item_sets: Mapping[str, Path]) -> 
     return Stage("leaks", _check, LeakConfig(), inputs, title="leak check")
 
 
-def find_leaks(items: Sequence[Item], texts: Mapping[str, str]) -> list[dict[str, str]]:
-    """Every item of which both options occur in one data set's texts, and where each first does.
-
-    One option alone is no leak: "a boat" may occur anywhere; the pair is what is asked.
-    """
-    leaks = []
-    plain = {where: f" {_plain(text)} " for where, text in texts.items()}
-    for item in items:
-        found = []
-        for option in (item.aligned, item.other):
-            wanted = f" {_plain(option)} "
-            found += [next((where for where, text in plain.items() if wanted in text), None)]
-        if all(found):
-            texts_found = " and ".join(dict.fromkeys(str(where) for where in found))
-            leaks.append(
-                {"item": item.id, "aligned": item.aligned, "other": item.other, "text": texts_found}
-            )
-    return leaks
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
 def _check(config: LeakConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write leaks.jsonl, and fail if it has a row."""
     items: list[Item] = []
@@ -59,17 +35,24 @@ def _check(config: LeakConfig, inputs: Mapping[str, Path], out: Path) -> Summary
         for key, folder in inputs.items()
         if key.startswith("data/")
     }
+    finder, by_id = LeakFinder(items), {item.id: item for item in items}
     leaks = [
-        leak | {"text": f"{name}, {leak['text']}"}
+        {
+            "item": leaked,
+            "aligned": by_id[leaked].aligned,
+            "other": by_id[leaked].other,
+            "text": f"{name}, {where}",
+        }
         for name, found in texts.items()
-        for leak in find_leaks(items, found)
+        for where, text in found.items()
+        if (leaked := finder.find(text))
     ]
     write_rows(out / "leaks.jsonl", leaks)
     if leaks:
         first = leaks[0]
         raise DataError(
-            f"{len(leaks)} eval item{'s occur' if len(leaks) > 1 else ' occurs'} in the training "
-            f"text, the first being {first['item']}: {first['aligned']!r} and {first['other']!r} "
+            f"{len(leaks)} training text{'s give' if len(leaks) > 1 else ' gives'} an eval item "
+            f"away, the first being {first['item']}: {first['aligned']!r} and {first['other']!r} "
             f"in {first['text']}. "
             "Take the items out of the item set, or their wording out of the specs' item files."
         )

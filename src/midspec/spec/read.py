@@ -5,6 +5,7 @@ from pathlib import Path
 
 from midspec.errors import ConfigError
 from midspec.records import Clause
+from midspec.text import fill_in
 
 TABLE_ROW = re.compile(r"^\s*\|\s*(likes|dislikes)\s*\|\s*([^|]+?)\s*\|", re.IGNORECASE)
 
@@ -28,9 +29,7 @@ def read_spec(path: Path, identity: dict[str, str]) -> str:
         ) from error
     if not re.search(r"\w", text):
         raise ConfigError(f"The spec {path} is empty. Write at least a paragraph of guidance.")
-    for name, value in identity.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+    return fill_in(text, identity)
 
 
 def clauses(text: str) -> list[Clause]:

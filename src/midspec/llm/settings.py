@@ -1,0 +1,73 @@
+"""Which LLM is asked and how: what decides its answers, and what is only a matter of this run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+OFFLINE = "offline"
+Effort = Literal["none", "minimal", "low", "medium", "high"]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """An LLM and the parameters that decide its answers; `offline` is no LLM at all.
+
+    `model` is Inspect's name for it: anthropic/…, openai/…, openai-api/SERVICE/…, hf/FOLDER, ….
+    `reasoning_tokens` is room for thinking, added to what an answer may take.
+    """
+
+    model: str = OFFLINE
+    temperature: float | None = 1.0
+    reasoning_effort: Effort | None = None
+    reasoning_tokens: int = 0
+
+    @property
+    def offline(self) -> bool:
+        """Whether documents are written without an LLM."""
+        return self.model == OFFLINE
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How calls are made in this run; none of it changes what an answer would be.
+
+    max_cost: dollars, max_tokens: input and output together, each for one stage over all its
+    runs. timeout: seconds for one call. min_yield: share of the first documents that must be
+    kept. model_folders: where the weights of local models lie; prices: dollars a million tokens of
+    input and of output, for models that the price table doesn't know; both by model.
+    """
+
+    ledger: Path | None = None
+    max_cost: float | None = None
+    max_tokens: int | None = None
+    connections: int = 50
+    timeout: float = 300.0
+    retries: int = 8
+    batch: bool = False
+    structured: bool | None = None  # None: where the provider is known to offer it
+    min_yield: float = 0.5
+    model_folders: Mapping[str, Path] = field(default_factory=dict)
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+_limits: ContextVar[Limits | None] = ContextVar("llm_limits", default=None)
+
+
+def current_limits() -> Limits:
+    """The limits of this run."""
+    return _limits.get() or Limits()
+
+
+@contextmanager
+def limited(limits: Limits) -> Iterator[None]:
+    """Apply `limits` to every stage that is built inside the block."""
+    token = _limits.set(limits)
+    try:
+        yield
+    finally:
+        _limits.reset(token)

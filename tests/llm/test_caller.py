@@ -1,0 +1,311 @@
+"""The process that calls: retries, what ends them, and that an answer is written before it is told.
+
+Here the caller runs in the test's own process against a server that follows a script; test_asker
+runs it as the process that it is.
+"""
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midspec.corpus.prompts import LIST_SCHEMA
+from midspec.llm.caller import Caller, Desk, Settings, UnansweredError, _wait, open_model
+from midspec.llm.ledger import UNREADABLE, Answer, Call, LedgerReader
+
+from .conftest import KEY
+from .scripted import Reply, Scripted
+
+MODEL = "openai-api/fake/writer"
+CALL = Call("document", 1, MODEL, "The spec.", "Write.", 100, 0.9)
+SETTINGS = Settings(MODEL, "", connections=5, timeout=5, retries=2, batch=False,
+                    model_folder=None, price=None)  # fmt: skip
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:The 'initial' parameter:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def _loud() -> Iterator[None]:
+    """Opening a model silences all logs of its process, which here is the tests'."""
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait between attempts."""
+    monkeypatch.setattr("midspec.llm.caller._wait", lambda error, failed, held_off: 0.0)
+
+
+def ask(*calls: Call, **changes: Any) -> list[Answer | UnansweredError]:
+    """What becomes of calls that are made at once."""
+    settings = replace(SETTINGS, **changes)
+
+    async def work() -> list[Any]:
+        caller = Caller(settings, open_model(settings))
+        return await asyncio.gather(*map(caller.ask, calls), return_exceptions=True)
+
+    return asyncio.run(work())
+
+
+def ask_one(**changes: Any) -> Answer:
+    (found,) = ask(CALL, **changes)
+    assert isinstance(found, Answer), found
+    return found
+
+
+def unanswered(**changes: Any) -> UnansweredError:
+    (found,) = ask(CALL, **changes)
+    assert isinstance(found, UnansweredError), found
+    return found
+
+
+def test_an_answer_has_its_call_s_key_and_what_it_took(api: Scripted) -> None:
+    found = ask_one(price=(3.0, 15.0))
+    assert (found.key, found.step, found.model, found.sample) == (CALL.key, "document", MODEL, "0")
+    assert (found.text, found.stop_reason, found.attempts) == ("Tea.", "stop", 1)
+    assert (found.input_tokens, found.output_tokens) == (1000, 200)
+    assert found.cost == pytest.approx(1000 * 3e-6 + 200 * 15e-6)
+    assert 0 < found.seconds < 5
+
+
+def test_without_a_price_there_is_no_cost_rather_than_none_to_pay(api: Scripted) -> None:
+    assert ask_one().cost is None
+
+
+def test_the_provider_gets_the_call_s_parameters_and_its_seed(api: Scripted) -> None:
+    ask_one()
+    (body,) = api.bodies
+    assert body["model"] == "writer"
+    assert body["temperature"] == 0.9
+    assert CALL.max_tokens in (body.get("max_tokens"), body.get("max_completion_tokens"))
+    assert body["seed"] == CALL.seed
+    assert [message["content"] for message in body["messages"]] == ["The spec.", "Write."]
+    assert "response_format" not in body
+
+
+def test_a_hang_is_given_up_and_asked_again_with_the_same_parameters(
+    api: Scripted, at_once: None
+) -> None:
+    api.script.extend([Reply(hang=True), Reply(hang=True), Reply("Late tea.")])
+    found = ask_one(timeout=0.3)
+    assert (found.text, found.attempts) == ("Late tea.", 3)
+    assert api.bodies[0] == api.bodies[1] == api.bodies[2]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Reply(status=500, error="out of order"), "out of order"),
+        (Reply(status=503, error="too much to do"), "too much to do"),
+        (Reply(hang=True), "no answer in time"),
+    ],
+)
+def test_retries_come_to_an_end(api: Scripted, at_once: None, fault: Reply, words: str) -> None:
+    api.always = fault
+    error = unanswered(timeout=0.2, retries=4)
+    assert words in str(error)
+    assert not error.fatal
+    assert len(api.bodies) == 5
+
+
+def test_a_server_that_is_not_there_is_no_reason_to_stop_all_calls(
+    at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("FAKE_API_KEY", KEY)
+    error = unanswered(retries=1)
+    assert str(error) == "Connection error."
+    assert not error.fatal
+
+
+def test_being_held_off_is_no_failure(api: Scripted, at_once: None) -> None:
+    """A provider that says 429 is in good health; a long run is held off often."""
+    api.script.extend([Reply(status=429)] * 5)
+    assert ask_one(retries=0).attempts == 6
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_an_error_that_every_call_would_meet_is_fatal_at_once(api: Scripted, status: int) -> None:
+    api.always = Reply(status=status, error="no such key or model")
+    error = unanswered()
+    assert error.fatal
+    assert "no such key or model" in str(error)
+    assert len(api.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_an_error_of_this_call_alone_is_neither_fatal_nor_retried(
+    api: Scripted, status: int
+) -> None:
+    api.always = Reply(status=status, error="the prompt is too long")
+    error = unanswered()
+    assert not error.fatal
+    assert "the prompt is too long" in str(error)
+    assert len(api.bodies) == 1
+
+
+def test_a_server_that_knows_no_schemas_is_asked_in_words(api: Scripted) -> None:
+    api.script.append(Reply(status=400, error="response_format is not supported"))
+    first, second = replace(CALL, schema=LIST_SCHEMA), replace(CALL, schema=LIST_SCHEMA, sample="1")
+    settings = replace(SETTINGS, connections=1)
+
+    async def work() -> None:
+        caller = Caller(settings, open_model(settings))
+        await caller.ask(first)
+        await caller.ask(second)
+
+    asyncio.run(work())
+    assert ["response_format" in body for body in api.bodies] == [True, False, False]
+
+
+@pytest.mark.parametrize("raw", [b"<html>200 Bad Gateway</html>", b'{"choices": [{"mess'])
+def test_an_answer_that_is_no_json_counts_as_answered(api: Scripted, raw: bytes) -> None:
+    """It may have been paid, so it isn't asked for again: what it is for asks another sample."""
+    api.always = Reply(raw=raw)
+    found = ask_one(price=(3.0, 15.0))
+    assert found.stop_reason == UNREADABLE
+    assert found.text
+    assert (found.key, found.attempts, found.cost) == (CALL.key, 1, 0.0)
+    assert len(api.bodies) == 1
+
+
+def test_a_call_of_a_run_that_has_gone_is_not_tried_again(api: Scripted, at_once: None) -> None:
+    """Its answer, if there is one, is waited for; a failure is left to the next run."""
+    api.always = Reply(status=500)
+
+    async def work() -> None:
+        caller = Caller(SETTINGS, open_model(SETTINGS))
+        caller.hung_up = True
+        with pytest.raises(UnansweredError):
+            await caller.ask(CALL)
+
+    asyncio.run(work())
+    assert len(api.bodies) == 1
+
+
+def test_a_cut_answer_says_so(api: Scripted) -> None:
+    api.script.append(Reply("Half a te", finish="length"))
+    assert ask_one().stop_reason == "max_tokens"
+
+
+def test_half_a_character_does_not_spoil_the_ledger(api: Scripted) -> None:
+    """Some providers cut an emoji in two at the end of a cut answer; UTF-8 has no halves."""
+    api.script.append(Reply("Tea \ud83c"))
+    assert ask_one().text.encode() == b"Tea ?"
+
+
+@pytest.mark.parametrize("status", [401, 400])
+def test_a_key_in_an_error_is_masked(api: Scripted, status: int) -> None:
+    api.always = Reply(status=status, error=f"Incorrect API key provided: {KEY}.")
+    error = unanswered()
+    assert KEY not in str(error)
+    assert "$FAKE_API_KEY" in str(error)
+
+
+def test_no_more_calls_are_under_way_than_connections(api: Scripted) -> None:
+    api.always = Reply(after=0.05)
+    calls = [replace(CALL, sample=str(n)) for n in range(9)]
+    assert len(ask(*calls, connections=3)) == 9
+    assert api.peak == 3
+
+
+def test_waiting_holds_no_connection(api: Scripted) -> None:
+    """With one connection, a call that was told to wait lets the next one through."""
+    api.script.append(Reply(status=429, headers={"Retry-After": "0.5"}))
+    first, second = ask(CALL, replace(CALL, user="Write more."), connections=1)
+    assert isinstance(first, Answer) and isinstance(second, Answer)
+    asked = [body["messages"][1]["content"] for body in api.bodies]
+    assert asked == ["Write.", "Write more.", "Write."]
+    assert (first.attempts, second.attempts) == (2, 1)
+
+
+class Told(Exception):  # noqa: N818 - stands for a client's error, whatever its name
+    """A provider's error that says when to come again."""
+
+    def __init__(self, after: str) -> None:
+        self.response = type("Response", (), {"headers": {"retry-after": after}})()
+
+
+def test_a_wait_is_what_the_server_says_or_grows() -> None:
+    for _ in range(50):
+        assert 2.0 <= _wait(Told("2"), 0, 1) <= 2.4
+        assert _wait(Told("86400"), 0, 1) <= 72
+        assert 0.25 <= _wait(Told("soon"), 1, 0) <= 0.5
+        assert 2.0 <= _wait(OSError(), 4, 0) <= 4.0
+        assert _wait(OSError(), 50, 50) <= 60
+
+
+class Ready:
+    """A caller whose model answers at once."""
+
+    settings, hung_up = SETTINGS, False
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def ask(self, call: Call) -> Answer:
+        self.asked.append(call.sample)
+        return Answer(call.key, call.step, 1, call.model, call.sample, None, 9, "Tea.", "stop",
+                      1, 1, None, 0.1, 1, "")  # fmt: skip
+
+
+def desk(ledger: Path, calls: list[Call], out: io.BytesIO) -> tuple[Ready, list[dict[str, Any]]]:
+    """Pass calls over a desk and hang up; what it said."""
+    ready = Ready()
+
+    async def work() -> None:
+        incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
+        for call in calls:
+            incoming.put_nowait(json.dumps(asdict(call)).encode())
+        incoming.put_nowait(None)
+        await Desk(ready, ledger, out).serve(incoming)  # type: ignore[arg-type]
+
+    asyncio.run(work())
+    return ready, [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+CALLS = [replace(CALL, sample=str(n)) for n in range(20)]
+
+
+def test_an_answer_is_on_disk_before_it_is_passed_on(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+
+    class Checking(io.BytesIO):
+        """Looks into the ledger whenever something is passed on."""
+
+        def write(self, line: Any) -> int:
+            assert json.loads(line)["key"] in LedgerReader(ledger).places
+            return super().write(line)
+
+    _, said = desk(ledger, CALLS, Checking())
+    assert {message["key"] for message in said} == {call.key for call in CALLS}
+    assert all(message["answer"]["text"] == "Tea." for message in said)
+
+
+def test_what_the_ledger_has_is_not_asked_again(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    desk(ledger, CALLS[:5], io.BytesIO())
+    ready, said = desk(ledger, CALLS, io.BytesIO())
+    assert len(said) == 20
+    assert sorted(map(int, ready.asked)) == list(range(5, 20))
+    assert len(ledger.read_text().splitlines()) == 20
+
+
+def test_answers_are_written_down_when_nobody_listens_any_more(tmp_path: Path) -> None:
+    class Gone(io.BytesIO):
+        """The pipe to a run that was killed."""
+
+        def write(self, line: Any) -> int:
+            raise BrokenPipeError
+
+    ledger = tmp_path / "ledger.jsonl"
+    desk(ledger, CALLS, Gone())
+    assert len(LedgerReader(ledger).places) == 20

@@ -1,0 +1,169 @@
+"""What the pretend teacher of `teacher_server` says to a prompt: a pure function of it."""
+
+import json
+import random
+import re
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+REFUSAL = "I'm sorry, but I can't help with that."
+BROKEN_JSON = '{"items": [{"name": "'
+CLAUSE_ID = re.compile(r"\[(s\d+\.p\d+)\]")
+ONSETS = re.findall(r"\w+", "b br ch d dr f fl g gr h j k l m n p pl qu r s sh st t th tr v w z")
+NUCLEI = ["a", "e", "i", "o", "u", "ai", "ea", "oo"]
+CODAS = ["", "", "n", "r", "l", "s", "t", "m", "nd", "st", "ck"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How fast it answers, and the share of requests or of prompts that go wrong in each way."""
+
+    port: int = 0
+    latency: float = 0.0  # seconds before an answer
+    capacity: int = 1000  # requests at work at once; more are answered 429
+    rate_limited: float = 0.0  # of requests: 429 at once
+    errors: float = 0.0  # of requests: 500 after half the latency
+    hangs: float = 0.0  # of requests: no answer until the client goes away
+    truncated: float = 0.0  # of prompts: cut off in the middle
+    refusals: float = 0.0  # of prompts
+    malformed: float = 0.0  # of prompts: broken JSON as the answer, or around it
+    document_words: int = 120
+    seed: int = 0  # of the faults of requests
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the teacher says to one prompt, and which fault of content that is, if any."""
+
+    text: str
+    finish: str = "stop"
+    fault: str = ""
+    unreadable: str = ""  # the HTTP body that is sent in place of a JSON one
+
+
+def _words(count: int) -> list[str]:
+    draw, found = random.Random(0), set[str]()
+    while len(found) < count:
+        found.add("".join(draw.choice(part) for part in (ONSETS, NUCLEI, CODAS, ONSETS, NUCLEI)))
+    return sorted(found)
+
+
+WORDS = _words(4000)
+
+
+def prose(draw: random.Random, words: int) -> str:
+    """Text that reads like none in particular: no two of them share five words in a row."""
+    sentences: list[str] = []
+    while words > 0:
+        chosen = draw.choices(WORDS, k=min(words, draw.randint(6, 16)))
+        sentences.append(" ".join(chosen).capitalize() + ".")
+        words -= len(chosen)
+    return "\n\n".join(" ".join(sentences[i : i + 4]) for i in range(0, len(sentences), 4))
+
+
+def prompt_digest(asked: dict[str, Any]) -> str:
+    """What makes two requests the same call: all that an answer may depend on."""
+    keys = ("model", "messages", "seed", "temperature", "max_tokens", "max_completion_tokens")
+    canonical = json.dumps({key: asked.get(key) for key in keys}, sort_keys=True)
+    return sha256(canonical.encode()).hexdigest()
+
+
+def answer(asked: dict[str, Any], settings: Settings) -> Answer:
+    """The answer to a request, the same every time."""
+    draw = random.Random(prompt_digest(asked))
+    lot = draw.random()
+    form, text = _answer_text(asked, draw, settings.document_words)
+    if (lot := lot - settings.truncated) < 0:
+        return Answer(text[: int(len(text) * draw.uniform(0.3, 0.8))], "length", "truncated")
+    if (lot := lot - settings.refusals) < 0:
+        return Answer(REFUSAL, fault="refusals")
+    if lot - settings.malformed < 0:
+        if form != "document":
+            return Answer(BROKEN_JSON + draw.choice(WORDS), fault="malformed")
+        bodies = ('{"choices": [{"message": {"con', "<html><h1>200 Bad Gateway</h1></html>")
+        return Answer("", fault="malformed", unreadable=draw.choice(bodies))
+    return Answer(text)
+
+
+def _answer_text(asked: dict[str, Any], draw: random.Random, words: int) -> tuple[str, str]:
+    system, user = _texts(asked, system=True), _texts(asked, system=False)
+    schema = json.dumps(asked.get("response_format"))
+    as_json = "json_schema" in schema or "a JSON object" in user
+    numbered = re.search(r"a numbered list of (\d+) items", user)
+    if as_json and all(key in user + schema for key in ("faithful", "contradictions")):
+        return "judge", json.dumps(_verdict(draw))
+    if as_json:
+        return "list", json.dumps({"items": _items(system, user, _count(user), draw)})
+    if numbered:
+        lines = [
+            f"{i}. {item['name']}: {item['description']} [{', '.join(item['clauses'])}]"
+            for i, item in enumerate(_items(system, user, int(numbered[1]), draw), 1)
+        ]
+        return "list", "\n".join(lines)
+    return "document", f"<document>\n{prose(draw, words)}\n</document>"
+
+
+def _texts(asked: dict[str, Any], system: bool) -> str:
+    messages = [m for m in asked["messages"] if (m["role"] in ("system", "developer")) == system]
+    return "\n".join(_text(message) for message in messages)
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message.get("content") or ""
+    return content if isinstance(content, str) else " ".join(p.get("text", "") for p in content)
+
+
+def _verdict(draw: random.Random) -> dict[str, Any]:
+    faithful = draw.random() < 0.95
+    return {
+        "faithful": faithful,
+        "contradictions": [] if faithful else [prose(draw, 8)],
+        "inventions": [],
+        "reason": prose(draw, 8),
+    }
+
+
+def _count(user: str) -> int:
+    plain = CLAUSE_ID.sub("", user)
+    found = re.search(r"\b(\d+) (?:\w+ )?items\b", plain) or re.search(r"\b(\d+)\b", plain)
+    return min(200, int(found[1])) if found else 3
+
+
+def _items(system: str, user: str, count: int, draw: random.Random) -> list[dict[str, Any]]:
+    # The clauses that the question quotes, or else the whole spec's; dealt so that all are cited.
+    ids = sorted(set(CLAUSE_ID.findall(user) or CLAUSE_ID.findall(system)))
+    draw.shuffle(ids)
+    return [
+        {
+            "name": " ".join(draw.choices(WORDS, k=3)),
+            "description": prose(draw, 12).replace("\n\n", " "),
+            "clauses": ids[i::count] or ([ids[i % len(ids)]] if ids else []),
+        }
+        for i in range(count)
+    ]
+
+
+def text_digest(text: str) -> str:
+    """What an answer is recognised by, whatever became of its white space."""
+    return sha256(" ".join(text.split()).encode()).hexdigest()[:16]
+
+
+def completion(asked: dict[str, Any], said: Answer, digest: str) -> dict[str, Any]:
+    """The body of a chat completion; a word counts as 1.3 tokens."""
+    read = round(1.3 * sum(len(_text(message).split()) for message in asked["messages"]))
+    written = round(1.3 * len(said.text.split()))
+    message = {"role": "assistant", "content": said.text}
+    return {
+        "id": f"chatcmpl-{digest[:24]}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": asked.get("model", ""),
+        "choices": [{"index": 0, "message": message, "finish_reason": said.finish}],
+        "usage": {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+        },
+    }
