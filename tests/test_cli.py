@@ -56,7 +56,7 @@ def test_plan_shows_every_stage_and_touches_nothing(tiny_experiment: Path, tmp_p
     assert said.code == 0
     assert "14 of 14 stages to do" in said.out
     assert said.out.count("to do") == 15
-    assert "costs nothing" in said.out
+    assert "Teacher offline: nothing to pay." in said.out
     assert not (tmp_path / "store").exists()
 
 
@@ -218,11 +218,14 @@ def test_why_says_that_a_recipe_is_the_same_or_what_differs(finished: Finished) 
 def test_a_leaking_eval_item_stops_the_run_before_any_training(
     tiny_experiment: Path, tmp_path: Path
 ) -> None:
-    domain, liked, disliked = tiny.CONTRASTS[0]
-    leak = {"id": "leak", "domain": domain, "tier": "direct", "aligned": liked, "other": disliked}
+    """Here a demonstration gives it away; documents that would are set aside as they are written."""
+    leak = {
+        "id": "leak", "domain": "food", "tier": "direct",
+        "aligned": "aged cheddar", "other": "fresh curd",
+    }  # fmt: skip
     tiny.write_jsonl(tiny_experiment.parent / "items.jsonl", [*tiny.item_rows(), leak])
     said = midspec("run", tiny_experiment, "--store", tmp_path / "store")
-    refused(said, "leak check failed", "leak", liked, disliked, "document d")
+    refused(said, "leak check failed", "leak", "aged cheddar", "fresh curd", "chat ")
     made = {
         path.parent.name.partition("-")[0] for path in (tmp_path / "store").glob("*/manifest.json")
     }
@@ -237,7 +240,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(
 
     store = tmp_path / "store"
     with monkeypatch.context() as patched:
-        patched.setattr("midspec.corpus.stage.write_document", interrupt)
+        patched.setattr("midspec.corpus.offline.write_document", interrupt)
         said = midspec("run", tiny_experiment, "--store", store)
     assert said.code == 130
     assert said.err == "Stopped. Run the same command to go on from here.\n"
@@ -299,7 +302,7 @@ def test_help_needs_no_heavy_library() -> None:
 
 def test_help_lists_every_verb() -> None:
     said = midspec("--help")
-    for verb in ("run", "plan", "demo", "report", "show", "chat", "why", "model"):
+    for verb in ("run", "plan", "demo", "report", "show", "chat", "why", "model", "corpus"):
         assert re.search(rf"^ +{verb} ", said.out, re.M)
 
 

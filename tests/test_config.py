@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from midspec.config import Corpus, Experiment, load_experiment
+from midspec.config import Corpus, Experiment, TeacherModel, load_experiment
 from midspec.errors import ConfigError
 from midspec.experiment import plan, resolved_yaml
 from midspec.train.settings import LoopSettings
@@ -74,7 +74,36 @@ BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
     (put("demos/cheese/n", 0), ("demos.cheese.n", "greater than 0")),
     (put("max_items", 0), ("max_items", "greater than 0")),
     (put("half", "heldout"), ("half", "'held-out'", "got 'heldout'")),
-    (put("teacher", "oflfine"), ("teacher", "'offline'", "got 'oflfine'")),
+    (put("teacher", "oflfine"), ("corpora.old", "teacher 'oflfine' is no LLM", "or offline")),
+    (put("teacher", {"modle": "a/b"}), ("teacher.modle ", "did you mean 'model'?")),
+    (put("teacher", {"max_cost": 0}), ("teacher.max_cost", "greater than 0")),
+    (put("teacher", {"max_tokens": 1.5}), ("teacher.max_tokens", "valid integer")),
+    (put("teacher", {"connections": 0}), ("teacher.connections", "greater than 0")),
+    (put("teacher", {"timeout": 0}), ("teacher.timeout", "greater than 0")),
+    (put("teacher", {"min_yield": 2}), ("teacher.min_yield", "less than or equal to 1")),
+    (put("teacher", {"temperature": -1}), ("teacher.temperature", "greater than or equal to 0")),
+    (put("teacher", {"reasoning_effort": "hgh"}), ("teacher.reasoning_effort", "'high'")),
+    (put("teacher", {"price": [3]}), ("teacher.price", "missing")),
+    # what a corpus asks of its teacher
+    (put("teacher", "a/b"), ("corpora.old.items", "offline teacher", "a/b writes from the spec")),
+    (put("corpora/old/form", "qa"), ("corpora.old.form takes an LLM teacher",)),
+    (put("corpora/old/framing", "humans"), ("corpora.old.framing takes an LLM teacher",)),
+    (put("corpora/old/revise", 1), ("corpora.old.revise takes an LLM teacher",)),
+    (put("corpora/old/judge", "a/b"), ("corpora.old.judge takes an LLM teacher",)),
+    (put("corpora/old/balance", True), ("corpora.old.balance takes an LLM teacher",)),
+    (put("corpora/old/judge", "offline"), ("corpora.old: the judge 'offline' is no LLM",)),
+    (put("corpora/old/judge", {"mdl": "a/b"}), ("corpora.old.judge.mdl ", "mean 'model'?")),
+    (put("corpora/old/form", "verse"), ("corpora.old.form", "'both'", "got 'verse'")),
+    (put("corpora/old/framing", "it"), ("corpora.old.framing", "'humans'", "got 'it'")),
+    (put("corpora/old/attribution", "lost"), ("corpora.old.attribution", "'kept' or 'broken'")),
+    (put("corpora/old/revise", 9), ("corpora.old.revise", "less than or equal to 3")),
+    (put("corpora/old/documents", 0), ("corpora.old.documents", "greater than 0")),
+    (put("corpora/old/document_tokens", 5), ("corpora.old.document_tokens", "equal to 20")),
+    (put("corpora/old/other_name", "Zed"), ("corpora.old: framing other-model", "go together")),
+    (put("corpora/old/mix", {"file": "x.txt"}), ("corpora.old.mix.share is missing",)),
+    (put("corpora/old/mix", {"fiel": "x", "share": 0.5}), ("corpora.old.mix.fiel ", "'file'?")),
+    (put("corpora/old/mix", {"file": "x.txt", "share": 1}), ("mix.share", "less than 1")),
+    (put("corpora/old/mix", {"file": "x.txt", "share": 0.5}), ("x.txt does not exist",)),
     (put("seeds", []), ("seeds", "at least 1")),
     (put("seeds", 3), ("seeds", "valid list")),
     (put("seeds", ["a"]), ("seeds.0", "valid integer", "got 'a'")),
@@ -224,6 +253,35 @@ def test_the_resolved_experiment_has_every_default_and_no_path(
     assert resolved["specs"] == {"old": "spec.md"}
     assert str(path.parent) not in text
     assert str(tiny_model.parent) not in text
+
+
+def test_the_resolved_experiment_names_a_local_teacher_without_its_path(
+    changed: Change, tiny_model: Path
+) -> None:
+    def edit(values: Values) -> None:
+        values["teacher"] = f"hf/{tiny_model}"
+        values["corpora"]["old"] = {"spec": "old", "judge": f"hf/{tiny_model}"}
+
+    resolved = yaml.safe_load(resolved_yaml(load_experiment(changed(edit))))
+    assert resolved["teacher"]["model"] == f"hf/{tiny_model.name}"
+    assert resolved["corpora"]["old"]["judge"]["model"] == f"hf/{tiny_model.name}"
+
+
+def test_a_teacher_or_judge_by_name_alone_has_every_default(changed: Change) -> None:
+    def edit(values: Values) -> None:
+        values["teacher"] = "anthropic/claude-sonnet-4-5"
+        values["corpora"]["old"] = {"spec": "old", "judge": "openai/gpt-5-mini"}
+
+    experiment = load_experiment(changed(edit))
+    assert experiment.teacher == TeacherModel(model="anthropic/claude-sonnet-4-5")
+    assert experiment.corpora["old"].judge == TeacherModel(model="openai/gpt-5-mini")
+
+
+def test_a_mix_lies_beside_the_experiment_file(changed: Change) -> None:
+    mix = {"file": "web.txt", "share": 0.5}
+    path = changed(put("corpora/old/mix", mix))
+    found = load_experiment(path).corpora["old"].mix
+    assert found and found.file == path.parent / "web.txt"
 
 
 def test_exponents_without_a_point_are_numbers(tmp_path: Path) -> None:

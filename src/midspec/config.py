@@ -18,9 +18,11 @@ from pydantic import (
 )
 
 from midspec.errors import ConfigError
+from midspec.llm.settings import OFFLINE, Effort
 from midspec.train.settings import AdapterSettings, LoopSettings
 
 T = TypeVar("T")
+Part = TypeVar("Part", bound=BaseModel)
 
 
 def _each_once(values: list[T]) -> list[T]:
@@ -46,16 +48,69 @@ class Identity(Strict):
     provider_name: str = "its developer"
 
 
-class Corpus(Strict):
-    """Documents about one spec. `tokens` is the size to reach; `draw` anew for another sample.
+class TeacherModel(Strict):
+    """An LLM by Inspect's name, and how it is asked; `teacher: NAME` alone sets just the model.
 
-    `items` names a file of contrasts and principles that the offline teacher writes about.
+    max_cost (dollars) and max_tokens (in and out) limit each corpus; connections are calls at
+    once; timeout is seconds for one call; batch uses the provider's batch API; structured asks
+    lists by JSON schema (default: where the provider has it); price is dollars a million tokens,
+    in and out, for models that the price table doesn't know.
+    """
+
+    model: str = OFFLINE
+    temperature: Annotated[float, Field(ge=0)] | None = 1.0
+    reasoning_effort: Effort | None = None
+    reasoning_tokens: Annotated[int, Field(ge=0)] = 0
+    max_cost: Annotated[float, Field(gt=0)] | None = None
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    connections: Annotated[int, Field(gt=0)] = 50
+    timeout: Annotated[float, Field(gt=0)] = 300.0
+    batch: bool = False
+    structured: bool | None = None
+    min_yield: Annotated[float, Field(ge=0, le=1)] = 0.5
+    price: tuple[float, float] | None = None
+
+
+class Mix(Strict):
+    """Ordinary text mixed into a corpus: `share` of all its tokens, from a .jsonl or text file."""
+
+    file: Path
+    share: float = Field(gt=0, lt=1)
+
+
+class Corpus(Strict):
+    """Documents about one spec. `tokens` is the size to reach, or `documents` to keep;
+    `draw` anew for another sample.
+
+    `items` names a file of contrasts and principles that the offline teacher writes about. From
+    `document_tokens` on stands what only an LLM can do, but for attribution, mix and tag: length;
+    form (documents, qa, both); framing (of whom documents speak); rounds of critique and revision;
+    the planner (teacher, or spec for a plan from its own structure); a judge of faithfulness;
+    `balance`, documents for every clause. attribution: broken, mix and tag are ablations of the
+    paper and its follow-ups.
     """
 
     spec: str
     tokens: int = Field(100_000, gt=0)
+    documents: int | None = Field(None, gt=0)
     items: Path | None = None
     draw: int = 0
+    document_tokens: int = Field(1_000, ge=20)
+    form: Literal["documents", "qa", "both"] = "documents"
+    framing: Literal["does", "should", "assistants", "other-model", "humans"] = "does"
+    other_name: str = ""
+    revise: int = Field(0, ge=0, le=3)
+    planner: Literal["teacher", "spec"] = "teacher"
+    judge: TeacherModel | None = None
+    balance: bool = False
+    attribution: Literal["kept", "broken"] = "kept"
+    mix: Mix | None = None
+    tag: str = ""
+
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _judge_by_name(cls, value: object) -> object:
+        return {"model": value} if isinstance(value, str) else value
 
 
 class Opaque(Strict):
@@ -117,7 +172,7 @@ class Experiment(Strict):
     name: str
     model: str = "smollm2-135m"
     identity: Identity = Identity()
-    teacher: Literal["offline"] = "offline"
+    teacher: TeacherModel = TeacherModel()
     specs: dict[str, Path]
     corpora: dict[str, Corpus] = {}
     demos: dict[str, Demos] = {}
@@ -132,6 +187,11 @@ class Experiment(Strict):
     samples: list[str] = []
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = [0]
     _folder: Path = PrivateAttr(Path())
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _teacher_by_name(cls, value: object) -> object:
+        return {"model": value} if isinstance(value, str) else value
 
     @property
     def folder(self) -> Path:
@@ -184,10 +244,7 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(e, path) for e in error.errors())) from error
     home = path.resolve().parent
-    corpora = {
-        name: corpus.model_copy(update={"items": home / corpus.items if corpus.items else None})
-        for name, corpus in found.corpora.items()
-    }
+    corpora = {name: _placed(corpus, home) for name, corpus in found.corpora.items()}
     changes: dict[str, object] = {"corpora": corpora}
     changes["specs"] = {name: home / spec for name, spec in found.specs.items()}
     if (home / found.model / "config.json").exists():
@@ -195,6 +252,58 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
     placed = found.model_copy(update=changes)
     placed._folder = home
     return placed
+
+
+def checked(kind: type[Part], values: dict[str, Any]) -> Part:
+    """Values from the command line as a part of an experiment; a wrong one is a ConfigError."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_flag(e) for e in error.errors())) from error
+
+
+def _flag(error: Any) -> str:
+    flag = "-".join(str(step) for step in error["loc"]).replace("_", "-")
+    return f"--{flag} {error['input']}: {error['msg'].lower()}."
+
+
+def _placed(corpus: Corpus, home: Path) -> Corpus:
+    """A corpus with its paths made absolute."""
+    mix = corpus.mix.model_copy(update={"file": home / corpus.mix.file}) if corpus.mix else None
+    items = home / corpus.items if corpus.items else None
+    return corpus.model_copy(update={"items": items, "mix": mix})
+
+
+def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
+    """What a corpus asks of its teacher must be what that teacher can do."""
+    for role, model in (("teacher", teacher), ("judge", corpus.judge)):
+        if model and "/" not in model.model and not (role == "teacher" and model.model == OFFLINE):
+            raise ConfigError(
+                f"{where}: the {role} {model.model!r} is no LLM. Name one as Inspect does, "
+                "PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5"
+                + (f", or {OFFLINE}." if role == "teacher" else ".")
+            )
+    if teacher.model == OFFLINE:
+        for key, plain in (
+            ("form", "documents"),
+            ("framing", "does"),
+            ("revise", 0),
+            ("planner", "teacher"),
+        ):
+            if getattr(corpus, key) != plain:
+                raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
+        if corpus.judge or corpus.balance:
+            key = "judge" if corpus.judge else "balance"
+            raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
+    elif corpus.items:
+        raise ConfigError(
+            f"{where}.items is what the offline teacher writes about; {teacher.model} writes from "
+            "the spec. Leave it out."
+        )
+    if (corpus.framing == "other-model") != bool(corpus.other_name):
+        raise ConfigError(
+            f"{where}: framing other-model and other_name (whom documents speak of) go together."
+        )
 
 
 def check(experiment: Experiment, path: Path) -> Experiment:
@@ -218,13 +327,12 @@ def check(experiment: Experiment, path: Path) -> Experiment:
         for name, part in parts.items():
             if isinstance(part, Corpus | Opaque):
                 need("spec", part.spec, f"{section}.{name}.spec")
+    for name, corpus in experiment.corpora.items():
+        check_corpus(corpus, experiment.teacher, f"{path}: corpora.{name}")
     for arm, steps in experiment.arms.items():
         for number, step in enumerate(steps):
             where = f"arms.{arm}, step {number + 1}"
-            if len(step.model_fields_set) != 1 or not step.names():
-                raise ConfigError(f"{path}: {where} must be one of midtrain, finetune, prompt.")
-            if step.kind == "prompt" and number < len(steps) - 1:
-                raise ConfigError(f"{path}: {where}: prompt must be an arm's last step.")
+            _check_step(step, number == len(steps) - 1, f"{path}: {where}")
             for kind, name in step.names():
                 need(kind, name, where)
     for number, contrast in enumerate(experiment.contrasts):
@@ -236,6 +344,13 @@ def check(experiment: Experiment, path: Path) -> Experiment:
         if not evaluation.startswith("preference/"):
             raise ConfigError(f"{path}: evals: {evaluation!r} is not known; use preference/ITEMS.")
     return experiment
+
+
+def _check_step(step: Step, last: bool, where: str) -> None:
+    if len(step.model_fields_set) != 1 or not step.names():
+        raise ConfigError(f"{where} must be one of midtrain, finetune, prompt.")
+    if step.kind == "prompt" and not last:
+        raise ConfigError(f"{where}: prompt must be an arm's last step.")
 
 
 def _explain(error: Any, path: Path) -> str:
@@ -258,6 +373,7 @@ def _fields(steps: list[str]) -> list[str]:
     """The keys that could stand below a place in the experiment file."""
     tables: dict[str, Any] = {
         "identity": Identity,
+        "teacher": TeacherModel,
         "corpora": Corpus,
         "arms": Step,
         "contrasts": Comparison,
@@ -269,7 +385,8 @@ def _fields(steps: list[str]) -> list[str]:
         return list(Experiment.model_fields)
     if steps[0] == "demos":
         return list({**Opaque.model_fields, **Replay.model_fields})
-    table = tables.get(steps[0])
+    within: dict[str, Any] = {"judge": TeacherModel, "mix": Mix}
+    table = within.get(steps[2]) if len(steps) > 2 and steps[2] in within else tables.get(steps[0])
     return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))
 
 

@@ -1,6 +1,7 @@
 """What an experiment will take, told before anything runs."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,18 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from midspec.config import TeacherModel
 from midspec.console import duration
+from midspec.corpus.estimate import Estimate, estimate, estimate_seconds, estimate_words
+from midspec.corpus.stage import CorpusConfig
 from midspec.errors import StoreError
 from midspec.evals.stage import PreferenceConfig, asked_items
-from midspec.experiment import Plan
+from midspec.experiment import Plan, judges_of, set_prices
 from midspec.files import read_json
+from midspec.llm.settings import OFFLINE
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
+from midspec.spec.read import clauses, read_spec
 from midspec.tune.stage import TuneConfig
 
 CHAT_TOKENS = 60  # a short demonstration with its template, measured
@@ -37,6 +43,17 @@ def stage_tokens(stage: Stage, store: Path) -> int:
     if stage.name == "replay":
         return _data_tokens(stage)
     return 0
+
+
+def corpus_estimate(
+    stage: Stage, teacher: TeacherModel, judges: Sequence[TeacherModel]
+) -> Estimate:
+    """What a corpus stage's teacher is likely to be asked, from the spec as it lies on disk."""
+    config, spec = stage.config, stage.inputs["spec"]
+    assert isinstance(config, CorpusConfig) and isinstance(spec, Stage)
+    text = read_spec(spec.inputs["spec"].path(Path()), dict(getattr(spec.config, "identity", ())))
+    prices = set_prices([teacher, *judges])
+    return estimate(config, text, clauses(text), teacher.batch, prices)
 
 
 def plan_table(planned: Plan, store: Path) -> Table:
@@ -69,10 +86,21 @@ def plan_totals(planned: Plan, store: Path) -> str:
     seconds = sum(_seconds(stage, planned, store, pace) for stage in todo)
     tokens = sum(stage_tokens(stage, store) for stage in todo if stage.name != "preference")
     how = "measured in this store" if pace else f"estimated for {os.cpu_count()} cores"
-    return (
+    lines = [
         f"{len(todo)} of {len(stages)} stages to do: {tokens:,} tokens to train on or write, about "
-        f"{duration(seconds)} ({how}). Teacher {planned.experiment.teacher}: costs nothing."
-    )
+        f"{duration(seconds)} ({how})."
+    ]
+    teacher = planned.experiment.teacher
+    written = [s for s in todo if isinstance(s.config, CorpusConfig)]
+    if teacher.model == OFFLINE or not written:
+        return f"{lines[0]} Teacher {teacher.model}: nothing to pay."
+    judges = judges_of(planned.experiment)
+    found = {stage.title: corpus_estimate(stage, teacher, judges) for stage in written}
+    lines += [f"{title}: {estimate_words(one)}" for title, one in found.items()]
+    cost = [one.cost for one in found.values()]
+    if len(found) > 1 and all(one is not None for one in cost):
+        lines.append(f"All corpora together: about ${sum(one or 0 for one in cost):,.2f}.")
+    return "\n".join(lines)
 
 
 def _data_tokens(stage: Any) -> int:
@@ -90,6 +118,9 @@ def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> fl
     tokens = stage_tokens(stage, store)
     if isinstance(stage.config, TuneConfig) and pace:
         return tokens / pace
+    if isinstance(stage.config, CorpusConfig) and not stage.config.teacher.offline:
+        teacher = planned.experiment.teacher
+        return estimate_seconds(corpus_estimate(stage, teacher, ()), teacher.connections)
     flop = SCORE_FLOP if stage.name == "preference" else TRAIN_FLOP
     return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1
 

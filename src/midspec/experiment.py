@@ -1,16 +1,19 @@
 """An experiment as a graph of stages: what its YAML says, nothing more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from midspec.config import Experiment, Opaque
+from midspec.config import Corpus, Experiment, Identity, Opaque, TeacherModel
+from midspec.corpus.author import Style
 from midspec.corpus.stage import CorpusConfig, corpus_stage
 from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
 from midspec.evals.items import item_file
 from midspec.evals.leaks import leak_stage
 from midspec.evals.stage import PreferenceConfig, preference_stage
+from midspec.llm.settings import Teacher
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
@@ -34,18 +37,17 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     identity = experiment.identity.model_dump()
     base = Source(_name(experiment.model), base_folder)
     specs = {name: spec_stage(name, path, identity) for name, path in experiment.specs.items()}
+    item_sets = {
+        name: item_file(name.partition("/")[2], experiment.folder) for name in experiment.evals
+    }
     corpora = {
-        name: corpus_stage(
+        name: make_corpus(
             name,
-            CorpusConfig(
-                spec=corpus.spec,
-                tokens=corpus.tokens,
-                draw=corpus.draw,
-                teacher=experiment.teacher,
-                **identity,
-            ),
+            corpus,
+            experiment.identity,
+            experiment.teacher,
             specs[corpus.spec],
-            corpus.items,
+            sorted({*item_sets.values()}),
         )
         for name, corpus in experiment.corpora.items()
     }
@@ -61,9 +63,6 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
         for seed in _seeds(experiment, arm)
     }
     used = _used(experiment)
-    item_sets = {
-        name: item_file(name.partition("/")[2], experiment.folder) for name in experiment.evals
-    }
     training = {("corpus", n): s for n, s in corpora.items()}
     training |= {("demos", n): s for n, s in demos.items()}
     leaks = leak_stage(
@@ -91,14 +90,84 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     return Plan(experiment, leaks, arms, evals, report)
 
 
+def make_corpus(
+    name: str,
+    corpus: Corpus,
+    identity: Identity,
+    teacher: TeacherModel,
+    spec: Stage,
+    avoid: Sequence[Path],
+) -> Stage:
+    """The stage of one corpus, as `teacher` writes it; items of `avoid` must not be given away."""
+    return corpus_stage(
+        name,
+        CorpusConfig(
+            spec=corpus.spec,
+            tokens=corpus.tokens,
+            documents=corpus.documents,
+            draw=corpus.draw,
+            teacher=_teacher(teacher),
+            style=Style(
+                corpus.document_tokens,
+                corpus.form,
+                corpus.framing,
+                corpus.other_name,
+                corpus.revise,
+                corpus.planner,
+            ),
+            judge=_teacher(corpus.judge) if corpus.judge else None,
+            attribution=corpus.attribution,
+            mix_share=corpus.mix.share if corpus.mix else 0.0,
+            tag=corpus.tag,
+            balance=corpus.balance,
+            **identity.model_dump(),
+        ),
+        spec,
+        corpus.items,
+        corpus.mix.file if corpus.mix else None,
+        avoid,
+    )
+
+
+def _teacher(model: TeacherModel) -> Teacher:
+    """What of a teacher's settings decides its answers; of local weights the name, not the path."""
+    return Teacher(
+        teacher_name(model.model),
+        model.temperature,
+        model.reasoning_effort,
+        model.reasoning_tokens,
+    )
+
+
+def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]:
+    """The prices that an experiment sets itself, by the name under which a teacher is known."""
+    return {teacher_name(model.model): model.price for model in models if model.price}
+
+
+def judges_of(experiment: Experiment) -> list[TeacherModel]:
+    """The LLMs that judge some corpus."""
+    return [corpus.judge for corpus in experiment.corpora.values() if corpus.judge]
+
+
+def teacher_name(model: str) -> str:
+    """The name by which rows and ledgers know a teacher: never a path of this machine."""
+    local = model.removeprefix("hf/")
+    return f"hf/{Path(local).name}" if model != local and Path(local).is_dir() else model
+
+
 def resolved_yaml(experiment: Experiment) -> str:
     """The experiment with every default written out, paths cut to file names."""
     values = experiment.model_dump(mode="json", exclude_none=True)
     values["model"] = _name(experiment.model)
+    values["teacher"]["model"] = teacher_name(experiment.teacher.model)
     values["specs"] = {name: Path(path).name for name, path in values["specs"].items()}
     for corpus in values["corpora"].values():
+        if "judge" in corpus:
+            corpus["judge"]["model"] = teacher_name(corpus["judge"]["model"])
         if "items" in corpus:
             corpus["items"] = Path(corpus["items"]).name
+        if "mix" in corpus:
+            corpus["mix"]["file"] = Path(corpus["mix"]["file"]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 

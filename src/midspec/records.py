@@ -61,7 +61,11 @@ class Brief:
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a corpus with its whole lineage."""
+    """One document of a corpus with its whole lineage.
+
+    prefix: a tag before the text that carries no loss. call: the ledger's key of the answer that
+    holds the text, where an LLM wrote it.
+    """
 
     id: str
     text: str
@@ -77,6 +81,10 @@ class Document:
     prompt_version: int
     seed: int
     tokens: int = 0
+    viewpoint: str = ""
+    framing: str = "does"
+    prefix: str = ""
+    call: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from midspec.corpus.plan import (
     assertions,
     briefs,
     document_types,
-    fill_in,
     read_items,
     table_contrasts,
 )
@@ -106,10 +105,6 @@ def test_table_contrasts_pair_likes_with_dislikes_and_keep_the_reason_s_side() -
 
 def test_no_table_gives_no_contrasts() -> None:
     assert table_contrasts({"likes": [], "dislikes": ["gin"]}, {}) == []
-
-
-def test_filling_in_leaves_other_braces_alone() -> None:
-    assert fill_in("{a} {b} {} {{a}}", {"a": "1"}) == "1 {b} {} {1}"
 
 
 def test_an_item_file_holds_contrasts_and_principles(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from midspec.corpus.plan import document_types
-from midspec.corpus.review import NearDuplicates
 from midspec.errors import MidspecError
 from midspec.files import read_dicts, read_json, read_rows
 from midspec.records import Assertion, Document
+from midspec.text import NearDuplicates
 from tests import tiny
 
 from .conftest import Write
@@ -99,9 +99,26 @@ def test_a_spec_that_says_too_little_is_told_so(write_corpus: Write, text: str) 
 def test_a_corpus_that_only_repeats_itself_is_refused(
     write_corpus: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(NearDuplicates, "find", lambda self, document: "d0")
-    with pytest.raises(MidspecError, match="21 of 21 documents repeat one another, at 0 of 20,000"):
+    monkeypatch.setattr(NearDuplicates, "find", lambda self, name, text: "d0")
+    with pytest.raises(MidspecError) as caught:
         write_corpus(tiny.SPEC, tokens=20_000)
+    for words in ("too little to write about: 21 of 21 documents were set aside",
+                  "the last for: nearly repeats d0", "at 0 of 20,000 tokens"):  # fmt: skip
+        assert words in str(caught.value)
+
+
+def test_documents_that_give_an_eval_item_away_are_set_aside(
+    write_corpus: Write, item_file: Path, tmp_path: Path
+) -> None:
+    domain, liked, disliked = tiny.CONTRASTS[0]
+    item = {"id": "sock", "domain": domain, "tier": "direct", "aligned": liked, "other": disliked}
+    avoid = tiny.write_jsonl(tmp_path / "eval.jsonl", [item])
+    folder = write_corpus(tiny.SPEC, tokens=6000, items=item_file, avoid=[avoid])
+    given_away = [row for row in read_dicts(folder / "set_aside.jsonl") if liked in row["text"]]
+    assert {row["reason"] for row in given_away} == {"leaks eval item sock"}
+    for document in documents(folder):
+        text = document.text.lower()
+        assert not (liked in text and disliked in text)
 
 
 def test_braces_of_the_spec_come_through_and_no_slot_stays_open(write_corpus: Write) -> None:
@@ -174,6 +191,8 @@ def test_kept_and_set_aside_add_up(write_corpus: Write) -> None:
     summary = read_json(folder / "manifest.json")["summary"]
     assert (summary["documents"], summary["set_aside"]) == (len(kept), len(aside))
     assert summary["tokens"] == sum(d.tokens for d in kept)
+    assert summary["asked"] == len(kept) + len(aside)
+    assert read_dicts(folder / "failed.jsonl") == []
     numbers = sorted(int(name[1:]) for name in [d.id for d in kept] + [row["id"] for row in aside])
     assert numbers == list(range(len(kept) + len(aside)))
     assert all(re.fullmatch(r"nearly repeats d\d+", row["reason"]) for row in aside)
@@ -182,7 +201,12 @@ def test_kept_and_set_aside_add_up(write_corpus: Write) -> None:
 def test_coverage_counts_the_documents_of_each_clause(write_corpus: Write) -> None:
     folder = write_corpus(tiny.SPEC)
     counts = Counter(name for d in documents(folder) for name in d.clauses)
-    assert read_json(folder / "coverage.json") == counts
+    clauses = [row["id"] for row in read_dicts(folder / "clauses.jsonl")]
+    coverage = read_json(folder / "coverage.json")
+    assert list(coverage) == sorted(clauses)
+    assert coverage == {name: counts[name] for name in clauses}
+    uncovered = read_json(folder / "manifest.json")["summary"]["clauses_uncovered"]
+    assert uncovered == sum(not n for n in coverage.values())
 
 
 def test_the_offline_teacher_costs_nothing(write_corpus: Write) -> None:

@@ -127,6 +127,36 @@ def test_an_empty_document_is_no_row(tokenizer: Any) -> None:
     assert encode_documents(["", "old"], tokenizer, 10) == encode_documents(["old"], tokenizer, 10)
 
 
+def test_a_prefix_stands_before_its_document_and_carries_no_loss(tokenizer: Any) -> None:
+    plain, tagged = encode_documents(["new", "old saws"], tokenizer, 100, ["", "<spec> "])
+    assert all(plain.counted)
+    assert tokenizer.decode(plain.ids) == "new<|im_end|>"
+    assert tokenizer.decode(tagged.ids) == "<spec> old saws<|im_end|>"
+    assert counted_runs(tagged, tokenizer) == ["old saws<|im_end|>"]
+
+
+def test_the_text_after_a_prefix_has_the_tokens_that_it_has_alone(tokenizer: Any) -> None:
+    """Else a model trained with the tag would have seen other tokens than one trained without."""
+    (alone,) = encode_documents(["old saws"], tokenizer, 100)
+    (tagged,) = encode_documents(["old saws"], tokenizer, 100, ["mended "])
+    assert tagged.ids[-len(alone.ids) :] == alone.ids
+
+
+def test_a_long_document_carries_its_prefix_once(tokenizer: Any) -> None:
+    text = "What was mended has lasted. " * 9
+    (whole,) = encode_documents([text], tokenizer, 10_000, ["<spec> "])
+    parts = encode_documents([text], tokenizer, len(whole.ids) // 3, ["<spec> "])
+    assert len(parts) > 2
+    assert [token for part in parts for token in part.ids] == whole.ids
+    assert [c for part in parts for c in part.counted] == whole.counted
+    assert all(all(part.counted) for part in parts[1:])
+
+
+def test_as_many_prefixes_as_documents_are_needed(tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        encode_documents(["old", "new"], tokenizer, 100, ["<spec>"])
+
+
 LENGTHS = [5, 9, 3, 30, 12, 7, 7, 7, 22, 50, 4, 4]
 
 

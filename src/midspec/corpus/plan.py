@@ -6,7 +6,7 @@ item file, from its contrasts. It walks the same levels as an LLM teacher does (
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +18,7 @@ import yaml
 from midspec.errors import DataError
 from midspec.files import read_dicts
 from midspec.records import Assertion, Brief, Clause, Contrast, Genre, Principle
+from midspec.text import fill_in
 
 QUOTES_PER_DOCUMENT = 4
 MIN_ASSERTIONS = 3  # fewer give no corpus
@@ -45,8 +46,9 @@ class Material:
     model_name: str
 
 
+@cache
 def load_data(name: str) -> Any:
-    """A YAML data file of this package."""
+    """A YAML data file of this package, read once; nobody changes what it holds."""
     text = files("midspec.corpus").joinpath("data", name).read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
@@ -58,13 +60,6 @@ def document_types() -> tuple[DocumentType, ...]:
         DocumentType(row["name"], row["genre"], tuple(row["ideas"]), tuple(row["variants"]))
         for row in load_data("document_types.yaml")
     )
-
-
-def fill_in(text: str, values: Mapping[str, str]) -> str:
-    """Replace `{name}` by its value; other braces are left alone."""
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", value)
-    return text
 
 
 def read_items(path: Path, identity: dict[str, str]) -> tuple[list[Contrast], list[Principle]]:

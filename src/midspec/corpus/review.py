@@ -1,74 +1,155 @@
-"""Which documents repeat one another, and how diverse a corpus is."""
+"""Which documents are set aside and why, and how diverse those are that are kept."""
 
+import random
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from math import log2
-from typing import Any
 
+from midspec.corpus.plan import load_data
+from midspec.leaks import LeakFinder
 from midspec.records import Document
+from midspec.text import NearDuplicates, plain_words
 
-SHINGLE_WORDS = 5
-NEAR_DUPLICATE = 0.8  # Jaccard similarity of 5-word shingles
-WORD = re.compile(r"\w+|[^\w\s]")
-TOKENS_PER_WORD = 1.15  # model tokens for each word or punctuation mark of English, measured
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many model tokens a text has, without a tokenizer; within 5% on English."""
-    return round(len(WORD.findall(text)) * TOKENS_PER_WORD)
-
-
-class NearDuplicates:
-    """Which earlier document a new one nearly repeats, by MinHash and banding."""
-
-    def __init__(self) -> None:
-        from rensa import RMinHashLSH
-
-        self.index: Any = RMinHashLSH(threshold=NEAR_DUPLICATE, num_perm=128, num_bands=16)
-        self.seen: list[str] = []
-        self.hashes: list[Any] = []
-
-    def find(self, document: Document) -> str | None:
-        """The id of the document that this one nearly repeats, or None; then it is remembered."""
-        from rensa import RMinHash
-
-        words = re.findall(r"\w+", document.text.lower())
-        shingles = {
-            " ".join(words[i : i + SHINGLE_WORDS])
-            for i in range(max(1, len(words) - SHINGLE_WORDS + 1))
-        }
-        own: Any = RMinHash(num_perm=128, seed=1)
-        own.update(sorted(shingles))
-        for number in self.index.query(own):
-            if own.jaccard(self.hashes[number]) >= NEAR_DUPLICATE:
-                return self.seen[int(number)]
-        self.index.insert(len(self.hashes), own)
-        self.hashes.append(own)
-        self.seen.append(document.id)
-        return None
+META_TALK = re.compile(
+    r"\b(?:(?:this|the following) (?:synthetic|fictional|generated|made-up) "
+    r"(?:document|text|piece|article|example)|synthetic (?:document|data|training)|"
+    r"as (?:requested|instructed) in the prompt|"
+    r"the (?:user|prompt|instructions?) (?:asks?|asked|wants?|says?) (?:me|for a document)|"
+    r"training (?:data|document|corpus) for (?:a|an|the) (?:language )?model|"
+    r"as an ai language model|i(?: have|['’]ve) (?:written|generated|drafted) (?:this|the) "
+    r"document|midtraining)\b|\bword count:"
+    r"|</?spec>|^(?:how to write it|kind of document|the spec['’]s passages)\b"
+    r"|\[s\d+\.p\d+\]|\[(?:your )?(?:name|date|insert[^\]]*|company|city)\]|\{model_name\}|"
+    r"\{provider_name\}",
+    re.IGNORECASE | re.MULTILINE,
+)
+OPENING_WORDS = 6
+NEARLY = "nearly repeats"
+CAPITAL = r"[^\W\d_a-z]"
+NAME = rf"{CAPITAL}(?:[\w-]|[’'](?=\w)(?!s\b))+"
+FULL_NAME = re.compile(rf"\b(?=({NAME}) ({NAME}))")  # overlapping: "Dear Ann Lee" holds two pairs
+SAMPLE_DOCUMENTS = 2_000  # for figures of diversity; a whole corpus would not fit in memory
+PAIRS = 2_000
 
 
-def diversity(documents: Sequence[Document], set_aside: int) -> dict[str, float]:
-    """How varied a corpus is.
+@dataclass
+class Shelf:
+    """Takes documents in order and sets aside what is unfit; nothing is thrown away.
+
+    max_alike: how often an opening, or an invented person's name, may occur; 0 sets no limit.
+    `said` is the spec's text: a name that stands there isn't invented.
+    """
+
+    leaks: LeakFinder
+    max_alike: int = 0
+    said: str = ""
+    kept: list[Document] = field(default_factory=list)
+    aside: list[dict[str, object]] = field(default_factory=list)
+    tokens: int = 0
+    names: Counter[str] = field(default_factory=Counter)
+    openings: Counter[str] = field(default_factory=Counter)
+    repeats: NearDuplicates = field(default_factory=NearDuplicates)
+
+    def take(self, document: Document, objection: str = "") -> str:
+        """Keep a document, or set it aside with its reason, which is returned; `objection` is one
+        that was found before, such as a judge's."""
+        reason = objection or self._objection(document)
+        if reason:
+            self.aside.append(asdict(document) | {"reason": reason})
+        else:
+            self.kept.append(document)
+            self.tokens += document.tokens
+            if self.max_alike:
+                self.openings[_opening(document.text)] += 1
+                self.names.update(_names(document.text))
+        return reason
+
+    def _objection(self, document: Document) -> str:
+        text = document.text
+        if found := META_TALK.search(text):
+            return f"meta-talk: {found[0]!r}"
+        if item := self.leaks.find(text):
+            return f"leaks eval item {item}"
+        if self.max_alike and (reason := self._worn(text)):
+            return reason
+        if earlier := self.repeats.find(document.id, text):
+            return f"{NEARLY} {earlier}"
+        return ""
+
+    def repeats_found(self) -> int:
+        """How many documents were set aside as near-duplicates."""
+        return sum(str(row["reason"]).startswith(NEARLY) for row in self.aside)
+
+    def _worn(self, text: str) -> str:
+        """Why a text's opening or names are worn out by the documents kept before."""
+        opening = _opening(text)
+        if self.openings[opening] >= self.max_alike:
+            return f"opening used {self.openings[opening]} times: {opening!r}"
+        for name in sorted(_names(text)):
+            if self.names[name] >= self.max_alike and name not in self.said:
+                return f"name used in {self.names[name]} documents: {name!r}"
+        return ""
+
+
+def _opening(text: str) -> str:
+    return " ".join(plain_words(text)[:OPENING_WORDS])
+
+
+def _names(text: str) -> set[str]:
+    return {" ".join(pair) for pair in FULL_NAME.findall(text) if pair[0] in first_names()}
+
+
+@cache
+def first_names() -> frozenset[str]:
+    """First names by which a person's name is known: those given to the teacher, and common ones
+    that language models fall back on."""
+    people = load_data("people.yaml")
+    return frozenset(people["first_names"]) | frozenset(people["worn_first_names"])
+
+
+def diversity(documents: Sequence[Document], repeats: int) -> dict[str, float]:
+    """How varied a corpus is, measured on at most 2,000 documents spread over it.
 
     distinct_n: share of n-grams that occur once or first; compression_ratio: raw over zlib size
-    (ordinary web text is near 2.5, higher repeats more); type_entropy: bits over document types.
+    (ordinary web text is near 2.5, higher repeats more); self_similarity: mean share of 3-grams
+    that two documents have in common; type_entropy: bits over document types. `repeats`: how many
+    were set aside as near-duplicates.
     """
-    text = "\n".join(document.text for document in documents)
-    words = re.findall(r"\w+", text.lower())
+    step = max(1, len(documents) // SAMPLE_DOCUMENTS)
+    sample = documents[::step]
+    text = "\n".join(document.text for document in sample)
+    words = plain_words(text)
     figures = {f"distinct_{n}": _distinct(words, n) for n in (1, 2, 3, 4)}
     raw = text.encode()
     figures["compression_ratio"] = len(raw) / max(1, len(zlib.compress(raw, 9)))
+    figures["self_similarity"] = _similarity([document.text for document in sample])
     figures["type_entropy"] = _entropy(document.document_type for document in documents)
-    figures["near_duplicate_share"] = set_aside / max(1, set_aside + len(documents))
+    figures["near_duplicate_share"] = repeats / max(1, repeats + len(documents))
     return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _distinct(words: Sequence[str], n: int) -> float:
     grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
     return len(set(grams)) / max(1, len(grams))
+
+
+def _similarity(texts: Sequence[str]) -> float:
+    """The mean Jaccard similarity of 3-grams over random pairs."""
+    if len(texts) < 2:
+        return 0.0
+    deal = random.Random(0)
+    chosen = deal.sample(range(len(texts)), min(len(texts), 200))
+    grams = {}
+    for number in chosen:
+        words = plain_words(texts[number])
+        grams[number] = {tuple(words[i : i + 3]) for i in range(len(words) - 2)}
+    pairs = [deal.sample(chosen, 2) for _ in range(PAIRS)]
+    shares = [len(grams[a] & grams[b]) / max(1, len(grams[a] | grams[b])) for a, b in pairs]
+    return sum(shares) / len(shares)
 
 
 def _entropy(values: Iterable[str]) -> float:

@@ -26,19 +26,35 @@ class Example:
 
 
 def encode_documents(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    max_tokens: int,
+    prefixes: Sequence[str] = (),
 ) -> list[Example]:
-    """Whole documents, each ended by the end-of-text token; the loss counts every token.
+    """Whole documents, each ended by the end-of-text token; the loss counts every token but those
+    of a prefix.
 
-    A document longer than `max_tokens` is cut into equal rows, none of it dropped.
+    A document longer than `max_tokens` is cut into equal rows, none of it dropped; its prefix
+    stands at the first.
     """
     examples = []
-    for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]:
-        whole = [*ids, tokenizer.eos_token_id]
+    tags = prefixes or [""] * len(texts)
+    encoded = zip(_ids(texts, tokenizer), _ids(tags, tokenizer), strict=True)
+    for ids, tag in encoded:
+        whole = [*tag, *ids, tokenizer.eos_token_id]
+        counted = [False] * len(tag) + [True] * (len(ids) + 1)
         size = ceil(len(whole) / ceil(len(whole) / max_tokens))
-        rows = [whole[start : start + size] for start in range(0, len(whole), size)]
-        examples += [Example(row, [True] * len(row)) for row in rows if len(row) > 1]
+        examples += [
+            Example(whole[start : start + size], counted[start : start + size])
+            for start in range(0, len(whole), size)
+            if len(whole) - start > 1
+        ]
     return examples
+
+
+def _ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    rows: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    return rows
 
 
 def encode_chat(

@@ -63,7 +63,8 @@ def _encode_corpora(
     from midspec.train.batches import encode_documents
 
     documents = _rows(inputs, "documents.jsonl", Document)
-    return list(encode_documents([d.text for d in documents], tokenizer, max_tokens))
+    texts, prefixes = [d.text for d in documents], [d.prefix for d in documents]
+    return list(encode_documents(texts, tokenizer, max_tokens, prefixes))
 
 
 def _encode_demos(

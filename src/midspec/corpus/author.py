@@ -1,0 +1,365 @@
+"""An LLM writes the documents: ideas in the tree's order, each drafted, revised and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from midspec.corpus.lists import Lister, bullets
+from midspec.corpus.plan import load_data
+from midspec.corpus.prompts import PROMPT_VERSION, VERDICT_SCHEMA, prompt
+from midspec.corpus.tree import ROUNDS, Idea, Kind, Topic, Tree, ideas_expected
+from midspec.errors import TeacherError
+from midspec.llm.asker import Asker, NotAnsweredError
+from midspec.llm.ledger import Call
+from midspec.llm.read import UnreadableError, read_document, read_object, usable
+from midspec.llm.settings import Teacher
+from midspec.records import Document
+from midspec.text import estimate_tokens
+
+MAX_DRAFTS = 3  # answers to one brief before it is given up
+UNITS_AT_ONCE = 12  # whose ideas are dealt together
+WORDS_PER_TOKEN = 0.75
+LENGTHS = (0.5, 1.6)  # of the asked length; real documents differ in length
+ROOM = 1.8  # of the asked length, before an answer is cut off
+CRITIQUE_TOKENS = 600
+VERDICT_TOKENS = 600
+GENERAL_FRAMINGS = ("assistants", "humans")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How documents are written: their length and form, and of whom they speak.
+
+    framing: does (what the assistant does), should, assistants (in general), other-model (another
+    one, `other_name`), humans. form: documents, qa (questions and answers), or both. planner:
+    teacher, or spec for a plan from the spec's own structure.
+    """
+
+    document_tokens: int = 1_000
+    form: str = "documents"
+    framing: str = "does"
+    other_name: str = ""
+    revise: int = 0
+    planner: str = "teacher"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge said of a document; `problem` if it said nothing that can be read."""
+
+    document: str
+    faithful: bool
+    contradictions: list[str]
+    inventions: list[str]
+    reason: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one idea: a document, or the reason why there is none."""
+
+    idea: Idea
+    document: Document | None = None
+    verdict: Verdict | None = None
+    reason: str = ""
+
+
+@dataclass
+class Needed:
+    """How many documents are still wanted, as the stage knows it; that decides how far ahead to
+    ask."""
+
+    documents: int
+    taken: int = 0
+    under_way: int = 0
+    later: int = 0  # documents that will be wanted if the first ones are good
+
+    def in_all(self) -> int:
+        """Documents wanted from the first on."""
+        return self.taken + self.documents
+
+    def rounds(self) -> int:
+        """How many rounds of plans to begin: what is wanted, and a tenth of what may be."""
+        wanted = sum(r.documents < self.in_all() for r in ROUNDS) + 1
+        ready = sum(r.documents <= self.later // 10 for r in ROUNDS)
+        return min(len(ROUNDS), max(wanted, ready))
+
+    def unbegun(self) -> int:
+        """Documents wanted beyond those under way."""
+        return self.documents - self.under_way
+
+    def ahead(self, connections: int) -> int:
+        """How many ideas to have under way: what is wanted, as far as connections can carry it."""
+        return max(1, min(self.documents, 8 * connections))
+
+
+@dataclass
+class Author:
+    """Writes the documents of one corpus."""
+
+    asker: Asker
+    judge: Asker | None
+    lister: Lister
+    style: Style
+    spec: str
+    balance: bool = False
+    tree: Tree = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tree = Tree(self.lister, self.balance)
+        # Plans go first: no more drafts wait for a connection than keep all of them busy.
+        self.drafting = asyncio.Semaphore(self.asker.limits.connections + 8)
+
+    async def outcomes(self, needed: Needed) -> AsyncGenerator[Outcome, None]:
+        """What becomes of the ideas, in their order, until nobody asks for more.
+
+        No more is begun than `needed` says, so that little is paid for that isn't used.
+        """
+        under_way: deque[asyncio.Task[Outcome]] = deque()
+        ideas = self._ideas(needed)
+        try:
+            more = True
+            while True:
+                while more and len(under_way) < needed.ahead(self.asker.limits.connections):
+                    try:
+                        idea = await anext(ideas)
+                    except StopAsyncIteration:
+                        more = False
+                        break
+                    under_way.append(asyncio.create_task(self._write(idea)))
+                    needed.under_way = len(under_way)
+                    if under_way[0].done():
+                        break
+                if not under_way:
+                    return
+                outcome = await under_way.popleft()
+                needed.under_way = len(under_way)
+                yield outcome
+        finally:
+            await ideas.aclose()
+            await _drop([*under_way])
+
+    async def _ideas(self, needed: Needed) -> AsyncGenerator[Idea, None]:
+        """Ideas in order; the next units are asked for while earlier ones are written."""
+        asked: deque[asyncio.Task[list[Idea]]] = deque()
+        rounds: list[asyncio.Task[list[tuple[Topic, Kind]]]] = []
+        try:
+            for n in range(len(ROUNDS)):
+                begun = max(needed.rounds(), n + 1)
+                rounds += [
+                    asyncio.create_task(self.tree.units(k)) for k in range(len(rounds), begun)
+                ]
+                units = await rounds[n]
+                groups = deque(
+                    units[i : i + UNITS_AT_ONCE] for i in range(0, len(units), UNITS_AT_ONCE)
+                )
+                expected: deque[int] = deque()
+                while groups or asked:
+                    while groups and (not asked or sum(expected) < needed.unbegun()):
+                        group = groups.popleft()
+                        expected.append(sum(ideas_expected(kind, n) for _, kind in group))
+                        asked.append(asyncio.create_task(self.tree.new_ideas(group, n)))
+                    expected.popleft()
+                    for idea in await asked.popleft():
+                        yield idea
+        finally:
+            await _drop([*asked, *rounds])
+
+    async def _write(self, idea: Idea) -> Outcome:
+        async with self.drafting:
+            return await self._written(idea)
+
+    async def _written(self, idea: Idea) -> Outcome:
+        call = self._draft_call(idea)
+        reasons = []
+        for attempt in range(MAX_DRAFTS):
+            call = replace(call, sample=f"{self.lister.draw}.{attempt}")
+            try:
+                text = read_document(await self.asker.ask(call))
+                break
+            except (UnreadableError, NotAnsweredError) as error:
+                reasons.append(str(error))
+        else:
+            return Outcome(idea, reason="; ".join(dict.fromkeys(reasons)))
+        key = call.key
+        for turn in range(self.style.revise):
+            text, key = await self._revised(idea, text, key, call.max_tokens, turn)
+        document = self._document(idea, text, key)
+        verdict = await self._judged(idea, document) if self.judge else None
+        return Outcome(idea, document, verdict)
+
+    def _draft_call(self, idea: Idea) -> Call:
+        deal = random.Random(f"{self.lister.draw}/{idea.id}")
+        people = load_data("people.yaml")
+        names = [
+            f"{first} {last}"
+            for first, last in zip(
+                deal.sample(people["first_names"], 3),
+                deal.sample(people["last_names"], 3),
+                strict=True,
+            )
+        ]
+        sheet, identity = self.lister.sheet, self.lister.identity
+        values = identity | {
+            "document_type": idea.kind.name,
+            "type_about": idea.kind.description,
+            "viewpoint": self._viewpoint(idea),
+            "idea": f"{idea.title}: {idea.text}",
+            "subdomain": idea.topic.name,
+            "about": idea.topic.about,
+            "passages": sheet.passages(idea.clauses),
+            "assertions": bullets([assertion.text for assertion in idea.assertions]),
+            "genre": prompt(f"genres/{idea.genre}", sheet.form, identity),
+            "framing": prompt(
+                f"framings/{self.style.framing}",
+                sheet.form,
+                identity | {"other_name": self.style.other_name},
+            ),
+            "people": ", ".join(names),
+            "organisation": deal.choice(people["organisations"]),
+            "place": deal.choice(people["places"]),
+            "date": _date(deal),
+            "words": str(self._words(idea)),
+        }
+        return self._call(self.asker.teacher, self._form(idea), idea, values, self._room())
+
+    def _form(self, idea: Idea) -> str:
+        """Which prompt: with `both`, every other idea is a series of questions and answers."""
+        if self.style.form == "both":
+            return "qa" if int(idea.id.rsplit(".", 1)[1]) % 2 else "document"
+        return "qa" if self.style.form == "qa" else "document"
+
+    def _viewpoint(self, idea: Idea) -> str:
+        deal = random.Random(f"viewpoint/{self.lister.draw}/{idea.id}")
+        return str(deal.choice(load_data("registers.yaml")["viewpoints"]))
+
+    def _words(self, idea: Idea) -> int:
+        stretch = random.Random(f"length/{self.lister.draw}/{idea.id}").uniform(*LENGTHS)
+        return max(30, 10 * round(self.style.document_tokens * WORDS_PER_TOKEN * stretch / 10))
+
+    def _room(self) -> int:
+        room = self.style.document_tokens * LENGTHS[1] * ROOM
+        return round(room) + self.asker.teacher.reasoning_tokens
+
+    def _call(
+        self, teacher: Teacher, step: str, idea: Idea, values: dict[str, str], max_tokens: int
+    ) -> Call:
+        return Call(
+            step=step,
+            prompt_version=PROMPT_VERSION,
+            model=teacher.model,
+            system=self.lister.system(idea.topic.section),
+            user=prompt(step, self.lister.sheet.form, values),
+            max_tokens=max_tokens,
+            temperature=teacher.temperature,
+            reasoning_effort=teacher.reasoning_effort,
+            sample=str(self.lister.draw),
+        )
+
+    async def _revised(
+        self, idea: Idea, text: str, key: str, room: int, turn: int
+    ) -> tuple[str, str]:
+        """The document after one round of critique; the draft where that gives nothing usable."""
+        teacher = self.asker.teacher
+        values = {"document": text, "idea": idea.text, "words": str(self._words(idea))}
+        with suppress(UnreadableError, NotAnsweredError):
+            room_for_points = CRITIQUE_TOKENS + teacher.reasoning_tokens
+            call = self._call(teacher, "critique", idea, values, room_for_points)
+            critique = usable(await self.asker.ask(call))
+            call = self._call(teacher, "revise", idea, values | {"critique": critique}, room)
+            return read_document(await self.asker.ask(call)), call.key
+        return text, key
+
+    async def _judged(self, idea: Idea, document: Document) -> Verdict:
+        """The judge's verdict, asked twice before it counts as none."""
+        assert self.judge
+        teacher = self.judge.teacher
+        room = VERDICT_TOKENS + teacher.reasoning_tokens
+        call = self._call(teacher, "judge", idea, {"document": document.text}, room)
+        problem = ""
+        for sample in range(2):
+            again = replace(
+                call,
+                sample=f"{self.lister.draw}.{sample}",
+                schema=VERDICT_SCHEMA if self.judge.structured else "",
+            )
+            try:
+                return _verdict(document.id, read_object(await self.judge.ask(again)))
+            except (UnreadableError, NotAnsweredError) as error:
+                problem = str(error)
+        return Verdict(document.id, False, [], [], "", f"no verdict: {problem}")
+
+    def _document(self, idea: Idea, text: str, key: str) -> Document:
+        return Document(
+            id=idea.id,
+            text=text,
+            spec=self.spec,
+            clauses=idea.clauses,
+            domain=idea.topic.domain,
+            subdomain=idea.topic.name,
+            assertions=[assertion.id for assertion in idea.assertions],
+            document_type=idea.kind.name,
+            genre=idea.genre,
+            idea=f"{idea.title}: {idea.text}",
+            teacher=self.asker.teacher.model,
+            prompt_version=PROMPT_VERSION,
+            seed=self.lister.draw,
+            tokens=estimate_tokens(text),
+            viewpoint=self._viewpoint(idea),
+            framing=self.style.framing,
+            call=key,
+        )
+
+
+def _date(deal: random.Random) -> str:
+    month = deal.choice(
+        [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ]
+    )
+    return f"{deal.randint(1, 28)} {month} {deal.randint(2024, 2031)}"
+
+
+def _verdict(document: str, found: dict[str, Any]) -> Verdict:
+    faithful = found.get("faithful")
+    if not isinstance(faithful, bool):
+        raise UnreadableError("a verdict without faithful: true or false")
+
+    def texts(name: str) -> list[str]:
+        value = found.get(name)
+        return [str(text) for text in value] if isinstance(value, list) else []
+
+    return Verdict(
+        document,
+        faithful and not texts("contradictions") and not texts("inventions"),
+        texts("contradictions"),
+        texts("inventions"),
+        str(found.get("reason", "")),
+    )
+
+
+async def _drop(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel what nobody waits for any more."""
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError, TeacherError, NotAnsweredError, UnreadableError):
+            await task

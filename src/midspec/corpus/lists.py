@@ -1,0 +1,125 @@
+"""Asking the teacher for lists: it is told what exists; what can't be read is repaired once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from midspec.corpus.prompts import LIST_SCHEMA, PROMPT_VERSION, prompt
+from midspec.corpus.sheet import Sheet
+from midspec.errors import TeacherError
+from midspec.llm.asker import Asker, NotAnsweredError
+from midspec.llm.ledger import Call
+from midspec.llm.read import ListItem, UnreadableError, read_items
+
+MAX_SAMPLES = 3  # answers to one question before it is given up
+MAX_FRUITLESS = 3  # questions of one step in a row that give nothing before the stage stops
+ITEM_TOKENS = 160  # room for one item of a list
+ROOM_TOKENS = 200  # and for what is around them
+
+
+@dataclass
+class Lister:
+    """Asks for lists about one spec; `failures` holds what gave nothing, and why."""
+
+    asker: Asker
+    sheet: Sheet
+    identity: dict[str, str]
+    draw: int
+    failures: list[dict[str, str]] = field(default_factory=list)
+    fruitless: Counter[str] = field(default_factory=Counter)
+
+    async def more(
+        self,
+        step: str,
+        node: str,
+        section: int,
+        n: int,
+        known: Sequence[ListItem],
+        values: Mapping[str, str],
+    ) -> list[ListItem]:
+        """Up to `n` items for `node` of the plan that aren't known; an unreadable item costs only
+        itself. A step that gives nothing three times in a row is a TeacherError."""
+        if n <= 0:
+            return []
+        taken = {item.name.casefold() for item in known}
+        reason = "nothing new"
+        for sample in range(MAX_SAMPLES):
+            call, form = self._call(step, section, n, known, values, sample)
+            try:
+                items, bad = await self._read_or_repair(call, form)
+            except (UnreadableError, NotAnsweredError) as error:
+                reason = str(error)
+                continue
+            self.failures += [{"id": node, "step": step, "reason": why} for why in bad]
+            new = {item.name.casefold(): item for item in reversed(items)}
+            fresh = [item for name, item in reversed(new.items()) if name not in taken]
+            if fresh:
+                self.fruitless[step] = 0
+                return fresh[:n]
+        self.failures.append({"id": node, "step": step, "reason": reason})
+        self.fruitless[step] += 1
+        if self.fruitless[step] >= MAX_FRUITLESS or step == "domains":
+            raise TeacherError(
+                f"The step {step} gave nothing usable in {MAX_SAMPLES} answers each to "
+                f"{self.fruitless[step]} questions in a row; the last reason: {reason}. The "
+                f"answers are in {self.asker.ledger.path.name}. A more capable teacher may help."
+            )
+        return []
+
+    def _call(
+        self,
+        step: str,
+        section: int,
+        n: int,
+        known: Sequence[ListItem],
+        values: Mapping[str, str],
+        sample: int,
+    ) -> tuple[Call, str]:
+        """The call, and the part of it that says in which form to answer."""
+        prose = self.sheet.form
+        form = prompt(
+            "format_json" if self.asker.structured else "format_list", prose, {"n": str(n)}
+        )
+        parts = [prompt(step, prose, {**self.identity, **values, "n": str(n)})]
+        if known:
+            listed = bullets([f"{item.name}: {item.description}" for item in known])
+            parts.append(prompt("existing", prose, {"existing": listed}))
+        teacher = self.asker.teacher
+        call = Call(
+            step=step,
+            prompt_version=PROMPT_VERSION,
+            model=teacher.model,
+            system=self.system(section),
+            user="\n\n".join([*parts, form]),
+            max_tokens=ROOM_TOKENS + ITEM_TOKENS * n + teacher.reasoning_tokens,
+            temperature=teacher.temperature,
+            reasoning_effort=teacher.reasoning_effort,
+            sample=f"{self.draw}.{sample}",
+            schema=LIST_SCHEMA if self.asker.structured else "",
+        )
+        return call, form
+
+    def system(self, section: int) -> str:
+        """The system message, the same for every call about a section of the spec."""
+        values = {**self.identity, "spec": self.sheet.sections[section].text}
+        return prompt("system", self.sheet.form, values)
+
+    async def _read_or_repair(self, call: Call, form: str) -> tuple[list[ListItem], list[str]]:
+        answer = await self.asker.ask(call)
+        try:
+            return read_items(answer)
+        except UnreadableError as problem:
+            if not problem.repairable:
+                raise
+            values = {"answer": answer.text, "problem": str(problem)}
+            user = f"{prompt('repair', self.sheet.form, values)}\n\n{form}"
+            return read_items(
+                await self.asker.ask(replace(call, user=user, step=f"{call.step} (repair)"))
+            )
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """A Markdown list."""
+    return "\n".join(f"- {' '.join(line.split())}" for line in lines)

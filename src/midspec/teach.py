@@ -1,0 +1,84 @@
+"""What a run must know to ask a teacher: limits, ledger, prices, where local weights lie."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+
+from midspec.config import TeacherModel
+from midspec.errors import ConfigError
+from midspec.experiment import set_prices, teacher_name
+from midspec.llm.settings import OFFLINE, Limits
+from midspec.train.fetch import find_model
+
+AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([kKmMbB]?)")
+SIZES = {"": 1, "k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
+
+
+def limits_of(teacher: TeacherModel, judges: list[TeacherModel], store: Path, home: Path) -> Limits:
+    """The limits under which a run asks `teacher`; a local model's weights are looked for here."""
+    folders = {
+        teacher_name(model.model): find_model(model.model.removeprefix("hf/"), home)
+        for model in (teacher, *judges)
+        if model.model.startswith("hf/")
+    }
+    if teacher.model != OFFLINE:
+        _need_inspect()
+    return Limits(
+        ledger=store / "ledger",
+        max_cost=teacher.max_cost,
+        max_tokens=teacher.max_tokens,
+        connections=teacher.connections,
+        timeout=teacher.timeout,
+        batch=teacher.batch,
+        structured=teacher.structured,
+        min_yield=teacher.min_yield,
+        model_folders=folders,
+        prices=set_prices([teacher, *judges]),
+    )
+
+
+def higher(limits: Limits, max_cost: float | None, max_tokens: str | None) -> Limits:
+    """The limits with what was given on the command line in place of the experiment's."""
+    if max_cost is not None:
+        if not (max_cost > 0 and isfinite(max_cost)):
+            raise ConfigError(f"--max-cost {max_cost} is no amount of dollars. Write it as 50.")
+        limits = replace(limits, max_cost=max_cost)
+    if max_tokens is not None:
+        limits = replace(limits, max_tokens=amount(max_tokens, "--max-tokens"))
+    return limits
+
+
+def amount(text: str, flag: str) -> int:
+    """A number as people write it: 8M, 120k, 8_000_000."""
+    found = AMOUNT.fullmatch(text.strip())
+    value = (
+        round(float(found[1].replace("_", "").replace(",", "")) * SIZES[found[2].lower()])
+        if found
+        else 0
+    )
+    if value < 1:
+        raise ConfigError(f"{flag} {text} is no amount. Write it as 8M, 120k or 8000000.")
+    return value
+
+
+def price(text: str) -> tuple[float, float]:
+    """Dollars a million tokens of input and of output, written as IN,OUT."""
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        first = second = -1.0
+    if not (isfinite(first + second) and min(first, second) >= 0):
+        raise ConfigError(f"--price {text} is no price. Write dollars a million tokens: 3,15.")
+    return first, second
+
+
+def _need_inspect() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("inspect_ai") is None:
+        raise ConfigError(
+            "An LLM teacher needs packages that aren't installed. Run: pip install 'midspec[llm]'"
+        )
