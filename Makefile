@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup model demo demo-quick test check clean
+.PHONY: setup model demo demo-quick test test-model check bench-corpus clean
 
 setup: .venv/installed
 
@@ -24,6 +24,12 @@ demo-quick: model
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-model: model
+	$(BIN)/python -m pytest -m slow
+
+bench-corpus: setup
+	$(BIN)/python -m benchmarks.corpus
 
 check: setup
 	$(BIN)/ruff check .
