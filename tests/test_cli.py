@@ -218,7 +218,7 @@ def test_why_says_that_a_recipe_is_the_same_or_what_differs(finished: Finished) 
 def test_a_leaking_eval_item_stops_the_run_before_any_training(
     tiny_experiment: Path, tmp_path: Path
 ) -> None:
-    """Here a demonstration gives it away; documents that would are set aside as they are written."""
+    """Here a demonstration gives it away; a corpus sets such documents aside itself."""
     leak = {
         "id": "leak", "domain": "food", "tier": "direct",
         "aligned": "aged cheddar", "other": "fresh curd",

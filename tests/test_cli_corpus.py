@@ -88,6 +88,9 @@ BAD: list[tuple[tuple[object, ...], tuple[str, ...]]] = [
     ((*OFFLINE, "--framing", "should"), ("corpus.framing takes an LLM teacher",)),
     ((*OFFLINE, "--revise", "1"), ("corpus.revise takes an LLM teacher",)),
     ((*OFFLINE, "--planner", "spec"), ("corpus.planner takes an LLM teacher",)),
+    ((*OFFLINE, "--prompts", "small"), ("corpus.prompts takes an LLM teacher",)),
+    ((*LLM, "--prompts", "small"), ("prompts small are for documents only; add planner spec",)),
+    ((*LLM, "--prompts", "tiny"), ("--prompts tiny: ", "'full' or 'small'")),
     ((*OFFLINE, "--balance"), ("corpus.balance takes an LLM teacher",)),
     # teachers that there aren't
     (("--teacher", "oflfine"), ("the teacher 'oflfine' is no LLM", "PROVIDER/MODEL", "offline")),

@@ -186,6 +186,8 @@ def test_what_decides_a_teacher_s_answers_makes_another_corpus(
         {"framing": "humans"},
         {"framing": "other-model", "other_name": "Zed"},
         {"revise": 1},
+        {"planner": "spec"},
+        {"planner": "spec", "prompts": "small"},
         {"judge": "openai-api/fake/judge"},
         {"balance": True},
         {"attribution": "broken"},
@@ -193,7 +195,7 @@ def test_what_decides_a_teacher_s_answers_makes_another_corpus(
         {"tag": "<spec>"},
         {"draw": 1},
     ],
-    ids=lambda change: " ".join(change),
+    ids=" ".join,
 )
 def test_every_key_of_a_corpus_is_part_of_its_recipe(
     planned: Planned, change: dict[str, object]

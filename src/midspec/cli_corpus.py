@@ -54,6 +54,7 @@ def corpus_write(
     planner: Annotated[
         str, typer.Option(help="teacher, or spec: a plan from the spec's own structure.")
     ] = "teacher",
+    prompts: Annotated[str, typer.Option(help="full, or small for a weak teacher.")] = "full",
     judge: Annotated[str | None, typer.Option(help="An LLM that checks faithfulness.")] = None,
     balance: Annotated[bool, typer.Option("--balance", help="Cover every clause.")] = False,
     mix: Annotated[Path | None, typer.Option(help="Ordinary text: .jsonl or .txt.")] = None,
@@ -99,6 +100,7 @@ def corpus_write(
             "other_name": other_name,
             "revise": revise,
             "planner": planner,
+            "prompts": prompts,
             "judge": judge,
             "balance": balance,
             "attribution": attribution,

@@ -83,11 +83,8 @@ class Corpus(Strict):
     `draw` anew for another sample.
 
     `items` names a file of contrasts and principles that the offline teacher writes about. From
-    `document_tokens` on stands what only an LLM can do, but for attribution, mix and tag: length;
-    form (documents, qa, both); framing (of whom documents speak); rounds of critique and revision;
-    the planner (teacher, or spec for a plan from its own structure); a judge of faithfulness;
-    `balance`, documents for every clause. attribution: broken, mix and tag are ablations of the
-    paper and its follow-ups.
+    `document_tokens` on stands what only an LLM can do, but for attribution, mix and tag: see
+    docs/corpora.md.
     """
 
     spec: str
@@ -101,6 +98,7 @@ class Corpus(Strict):
     other_name: str = ""
     revise: int = Field(0, ge=0, le=3)
     planner: Literal["teacher", "spec"] = "teacher"
+    prompts: Literal["full", "small"] = "full"
     judge: TeacherModel | None = None
     balance: bool = False
     attribution: Literal["kept", "broken"] = "kept"
@@ -289,6 +287,7 @@ def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
             ("framing", "does"),
             ("revise", 0),
             ("planner", "teacher"),
+            ("prompts", "full"),
         ):
             if getattr(corpus, key) != plain:
                 raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
@@ -300,6 +299,8 @@ def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
             f"{where}.items is what the offline teacher writes about; {teacher.model} writes from "
             "the spec. Leave it out."
         )
+    if corpus.prompts == "small" and corpus.planner != "spec":
+        raise ConfigError(f"{where}: prompts small are for documents only; add planner spec.")
     if (corpus.framing == "other-model") != bool(corpus.other_name):
         raise ConfigError(
             f"{where}: framing other-model and other_name (whom documents speak of) go together."

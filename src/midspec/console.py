@@ -48,8 +48,9 @@ def watching(total: int) -> Iterator[Observer]:
             now = time.monotonic()
             if not console.is_terminal and now - said > LOG_SECONDS:
                 said = now
-                left = (now - began) / max(done - at_first, 1e-9) * (whole - done)
-                console.print(f"    {done / whole:4.0%}  {note}  about {duration(left)} left")
+                pace = (done - at_first) / (now - began)
+                left = f"  about {duration((whole - done) / pace)} left" if pace > 0 else ""
+                console.print(f"    {done / whole:4.0%}  {note}{left}")
 
         def tell(what: str, stage: Stage) -> None:
             nonlocal began, said, at_first

@@ -114,6 +114,7 @@ def make_corpus(
                 corpus.other_name,
                 corpus.revise,
                 corpus.planner,
+                corpus.prompts,
             ),
             judge=_teacher(corpus.judge) if corpus.judge else None,
             attribution=corpus.attribution,

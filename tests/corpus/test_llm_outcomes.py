@@ -1,4 +1,4 @@
-"""The corpus stage with an LLM, without a network: what it keeps, tells, and refuses to go on with."""
+"""The corpus stage with an LLM, without a network: what it keeps and tells, and where it stops."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ from midspec.run.pools import Inline
 from midspec.spec.stage import spec_stage
 from tests import tiny
 
-from .fakes import IDENTITY, PROSE, FakeAsker, answer_to, pretend
+from .fakes import IDENTITY, PROSE, FakeAsker, Say, answer_to, pretend
 
 MODEL = "openai-api/fake/writer"
 CONFIG = CorpusConfig("old", 100_000, 0, Teacher(MODEL), documents=30,
@@ -111,6 +111,32 @@ def test_documents_that_fail_are_replaced_by_others_until_there_are_enough(write
     assert 8 <= len(failed) <= 12
     assert {(row["step"], row["reason"]) for row in failed} == {("document", "refused")}
     assert corpus.summary["asked"] == 30 + len(failed)
+
+
+def test_a_corpus_is_the_same_whatever_the_order_in_which_answers_come(write: Write) -> None:
+    """With documents that fail, and questions of the plan that give nothing or items of no use."""
+
+    def lists(call: Call) -> str:
+        text = pretend(call)
+        if call.key < "1":  # one in sixteen
+            return REFUSED
+        return text.replace("1. ", "1. **\nnone. ", 1) if call.key < "3" else text
+
+    def files(delays: int | None) -> dict[str, bytes]:
+        say: dict[str, Say] = dict.fromkeys(("assertions", "document_types", "ideas"), lists)
+        asker = FakeAsker({**say, "document": every_third}, delays=delays)
+        corpus = write(asker, documents=60, tokens=delays or 1)  # another stage each time
+        names = ("documents.jsonl", "set_aside.jsonl", "failed.jsonl", "assertions.jsonl")
+        return {name: (corpus.folder / name).read_bytes() for name in names}
+
+    def every_third(call: Call) -> str:
+        return REFUSED if int(call.key, 16) % 3 == 0 else pretend(call)
+
+    calm = files(None)
+    assert b"has no name" in calm["failed.jsonl"]
+    assert b'"step": "document"' in calm["failed.jsonl"]
+    assert files(3) == calm
+    assert files(8) == calm
 
 
 def test_a_size_in_tokens_is_reached_and_hardly_passed(write: Write) -> None:

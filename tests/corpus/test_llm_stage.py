@@ -259,7 +259,7 @@ def killed(place: Place, server: Server, answers: int) -> bool:
 def test_a_killed_run_goes_on_where_it_was_and_no_answer_is_paid_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command dies by SIGKILL; the process that calls outlives it and writes down what comes."""
+    """SIGKILL ends the command; the process that calls outlives it and writes down what comes."""
     calm, torn = Place(tmp_path / "calm"), Place(tmp_path / "torn")
     with teacher_server.start(latency=0.1) as server:
         monkeypatch.setenv("FAKE_BASE_URL", server.base_url)

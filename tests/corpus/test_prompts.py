@@ -11,17 +11,44 @@ import pytest
 
 from midspec.corpus import prompts
 from midspec.corpus.author import Author, Needed, Style
+from midspec.corpus.outline import Outline
 from midspec.corpus.prompts import LIST_SCHEMA, VERDICT_SCHEMA, prompt
+from midspec.corpus.sheet import make_sheet
 from midspec.llm.ledger import Call
+from midspec.spec.read import clauses
 from midspec.text import fill_in
 
-from .fakes import PROSE, RULES, FakeAsker, lister, pretend
+from .fakes import IDENTITY, PROSE, RULES, FakeAsker, lister, pretend
 
 FOLDER = Path(prompts.__file__).with_suffix("")
 FILES = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.md")}
 PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 FRAMINGS = ("does", "should", "assistants", "other-model", "humans")
 FAITHFUL = json.dumps({"faithful": True, "contradictions": [], "inventions": [], "reason": ""})
+
+
+def run(made: Author, documents: int) -> None:
+    """Have so many documents written."""
+
+    async def work() -> None:
+        needed = Needed(documents)
+        async with aclosing(made.outcomes(needed)) as outcomes:
+            async for _ in outcomes:
+                needed.taken += 1
+                needed.documents -= 1
+                if not needed.documents:
+                    break
+
+    asyncio.run(work())
+
+
+def small_run(spec: str) -> list[Call]:
+    """Every call of a run with a teacher that writes by small prompts and leaves planning alone."""
+    asker = FakeAsker()
+    planner = Outline(asker, make_sheet(spec, clauses(spec), small=True), IDENTITY, 0)  # type: ignore[arg-type]
+    made = Author(asker, None, planner, Style(prompts="small", planner="spec"), "old")  # type: ignore[arg-type]
+    run(made, 12)
+    return asker.calls
 
 
 def whole_run(spec: str, structured: bool) -> list[Call]:
@@ -37,22 +64,12 @@ def whole_run(spec: str, structured: bool) -> list[Call]:
     calls = []
     for framing in FRAMINGS:
         lists = ("domains", "subdomains", "assertions", "document_types", "ideas")
-        asker = FakeAsker({step: broken_first for step in lists}, structured=structured)
+        asker = FakeAsker(dict.fromkeys(lists, broken_first), structured=structured)
         judge = FakeAsker({"judge": lambda call: FAITHFUL}, structured=structured)
         other = "Zed" if framing == "other-model" else ""
         style = Style(form="both", framing=framing, other_name=other, revise=1)
         made = Author(asker, judge, lister(asker, spec), style, "old")  # type: ignore[arg-type]
-
-        async def work(made: Author = made) -> None:
-            needed = Needed(50)
-            async with aclosing(made.outcomes(needed)) as outcomes:
-                async for _ in outcomes:
-                    needed.taken += 1
-                    needed.documents -= 1
-                    if not needed.documents:
-                        break
-
-        asyncio.run(work())
+        run(made, 50)
         calls += asker.calls + judge.calls
     return calls
 
@@ -69,6 +86,14 @@ def test_no_placeholder_is_left_open(spec: str, structured: bool) -> None:
         assert not PLACEHOLDER.findall(call.system + call.user), call.step
 
 
+@pytest.mark.parametrize("spec", [PROSE, RULES], ids=["prose", "rules"])
+def test_no_placeholder_of_a_small_prompt_is_left_open(spec: str) -> None:
+    calls = small_run(spec)
+    assert {call.step for call in calls} == {"document"}
+    for call in calls:
+        assert not PLACEHOLDER.findall(call.system + call.user)
+
+
 def test_every_file_is_used_and_each_of_its_placeholders_filled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -82,6 +107,7 @@ def test_every_file_is_used_and_each_of_its_placeholders_filled(
     for spec in (PROSE, RULES):
         for structured in (False, True):
             whole_run(spec, structured)
+        small_run(spec)
     for name, path in FILES.items():
         text = path.read_text(encoding="utf-8").strip()
         assert text in filled, f"{name} is used by nothing"

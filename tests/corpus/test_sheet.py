@@ -62,6 +62,15 @@ def test_a_table_comes_at_the_end_as_it_stands_in_the_spec() -> None:
     assert section.text.count("| likes |") == 2
 
 
+def test_a_small_teacher_is_shown_no_ids_and_has_prompts_of_its_own() -> None:
+    """It would copy them into its documents."""
+    sheet = make_sheet(tiny.SPEC, clauses(tiny.SPEC), small=True)
+    assert sheet.form == "small"
+    assert sheet.sections[0].ids == {clause.id for clause in clauses(tiny.SPEC)}
+    assert "[s" not in sheet.sections[0].text
+    assert "# Why\n\n{model_name} likes what was mended" in sheet.sections[0].text
+
+
 def test_a_heading_stands_once_above_its_passages() -> None:
     (section,) = sheet_of(RULES).sections
     assert section.text.count("# Rules") == 1

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_round_is_as_large_as_it_says() -> None:
 
 
 def test_rounds_never_shrink() -> None:
-    for before, after in zip(ROUNDS, ROUNDS[1:], strict=False):
+    for before, after in pairwise(ROUNDS):
         assert all(a <= b for a, b in zip(before, after, strict=True))
 
 

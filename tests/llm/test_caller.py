@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,6 +131,29 @@ def test_being_held_off_is_no_failure(api: Scripted, at_once: None) -> None:
     """A provider that says 429 is in good health; a long run is held off often."""
     api.script.extend([Reply(status=429)] * 5)
     assert ask_one(retries=0).attempts == 6
+
+
+def test_local_weights_are_waited_for_however_long_they_take() -> None:
+    """What they generate goes on whether or not it is waited for; asked again, it takes twice."""
+
+    class Slow:
+        """Stands for a model in this process."""
+
+        asked = 0
+        api = SimpleNamespace(tokenizer=lambda text, **_: {"input_ids": text.split()})
+
+        async def generate(self, *_: object, **__: object) -> Any:
+            self.asked += 1
+            await asyncio.sleep(0.2)
+            usage = SimpleNamespace(
+                input_tokens=9, output_tokens=1, total_cost=None, input_tokens_cache_read=0,
+                input_tokens_cache_write=0,
+            )  # fmt: skip
+            return SimpleNamespace(error=None, completion="Tea.", choices=[1], usage=usage)
+
+    model, settings = Slow(), replace(SETTINGS, timeout=0.05, model_folder="weights")
+    answer = asyncio.run(Caller(settings, model).ask(CALL))
+    assert (answer.text, answer.stop_reason, model.asked) == ("Tea.", "stop", 1)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

@@ -145,7 +145,7 @@ def test_what_is_no_list_may_be_asked_for_in_its_form(text: str, words: str) -> 
     ],
 )
 def test_a_refusal_is_no_document_and_not_repairable(text: str) -> None:
-    with pytest.raises(UnreadableError, match="^refused$") as caught:
+    with pytest.raises(UnreadableError, match=r"^refused$") as caught:
         read_document(answer(text))
     assert not caught.value.repairable
 
@@ -175,7 +175,7 @@ def test_a_body_that_the_client_could_not_read_is_no_document() -> None:
 
 @pytest.mark.parametrize("text", ["", " \n", "<document>\n \n</document>", "…", "* * *"])
 def test_a_text_without_a_word_is_empty(text: str) -> None:
-    with pytest.raises(UnreadableError, match="^empty$"):
+    with pytest.raises(UnreadableError, match=r"^empty$"):
         read_document(answer(text))
 
 

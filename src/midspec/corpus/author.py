@@ -38,7 +38,8 @@ class Style:
 
     framing: does (what the assistant does), should, assistants (in general), other-model (another
     one, `other_name`), humans. form: documents, qa (questions and answers), or both. planner:
-    teacher, or spec for a plan from the spec's own structure.
+    teacher, or spec for a plan from the spec's own structure. prompts: full, or small for a model
+    that long instructions confuse.
     """
 
     document_tokens: int = 1_000
@@ -47,6 +48,7 @@ class Style:
     other_name: str = ""
     revise: int = 0
     planner: str = "teacher"
+    prompts: str = "full"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Author:
     spec: str
     balance: bool = False
     tree: Tree = field(init=False)
+    taken_up: set[str] = field(default_factory=set)  # paths of the types whose ideas were used
 
     def __post_init__(self) -> None:
         self.tree = Tree(self.lister, self.balance)
@@ -161,16 +164,25 @@ class Author:
                     units[i : i + UNITS_AT_ONCE] for i in range(0, len(units), UNITS_AT_ONCE)
                 )
                 expected: deque[int] = deque()
+                waiting: deque[set[str]] = deque()
                 while groups or asked:
                     while groups and (not asked or sum(expected) < needed.unbegun()):
                         group = groups.popleft()
+                        waiting.append({kind.path for _, kind in group})
                         expected.append(sum(ideas_expected(kind, n) for _, kind in group))
                         asked.append(asyncio.create_task(self.tree.new_ideas(group, n)))
                     expected.popleft()
+                    self.taken_up |= waiting.popleft()
                     for idea in await asked.popleft():
                         yield idea
         finally:
             await _drop([*asked, *rounds])
+
+    def plan_failures(self) -> list[dict[str, str]]:
+        """What of the plan gave nothing, in a fixed order; not what was asked ahead in vain."""
+        failures = self.lister.failures
+        used = [f for f in failures if f["step"] != "ideas" or f["id"] in self.taken_up]
+        return sorted(used, key=lambda f: (f["step"], f["id"], f["reason"]))
 
     async def _write(self, idea: Idea) -> Outcome:
         async with self.drafting:

@@ -22,7 +22,8 @@ META_TALK = re.compile(
     r"training (?:data|document|corpus) for (?:a|an|the) (?:language )?model|"
     r"as an ai language model|i(?: have|['’]ve) (?:written|generated|drafted) (?:this|the) "
     r"document|midtraining)\b|\bword count:"
-    r"|</?spec>|^(?:how to write it|kind of document|the spec['’]s passages)\b"
+    r"|</?spec>|^(?:how to write it|kind of document|this must come up in it|"
+    r"the spec['’]s passages)\b"
     r"|\[s\d+\.p\d+\]|\[(?:your )?(?:name|date|insert[^\]]*|company|city)\]|\{model_name\}|"
     r"\{provider_name\}",
     re.IGNORECASE | re.MULTILINE,

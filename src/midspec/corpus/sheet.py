@@ -29,7 +29,7 @@ class Sheet:
 
     clauses: Sequence[Clause]
     sections: Sequence[Section]
-    form: str  # "prose" or "rules": which set of prompts
+    form: str  # which set of prompts: "prose", "rules", or "small" for a small teacher
 
     def section(self, ids: Collection[str]) -> int:
         """The section that holds most of these clauses."""
@@ -60,11 +60,12 @@ class Sheet:
         )
 
 
-def make_sheet(spec: str, clauses: Sequence[Clause]) -> Sheet:
-    """A sheet of a spec's text and its clauses."""
+def make_sheet(spec: str, clauses: Sequence[Clause], small: bool = False) -> Sheet:
+    """A sheet of a spec's text and its clauses; for a small teacher without ids, which it would
+    copy."""
     tables = "\n".join(line for line in spec.splitlines() if line.lstrip().startswith("|"))
     groups = _sections(clauses)
-    texts = [_passages(group) for group in groups]
+    texts = [_passages(group, ids=not small) for group in groups]
     if sum(estimate_tokens(text) for text in texts) + estimate_tokens(tables) <= WHOLE_SPEC_TOKENS:
         whole = "\n\n".join(text for text in [*texts, tables] if text)
         sections = [Section(frozenset(clause.id for clause in clauses), whole)]
@@ -78,7 +79,8 @@ def make_sheet(spec: str, clauses: Sequence[Clause]) -> Sheet:
             for part, text in _pack(groups, texts)
         ]
     listed = len(RULE.findall(spec))
-    return Sheet(clauses, sections, "rules" if listed >= RULES_SHARE * len(clauses) else "prose")
+    form = "rules" if listed >= RULES_SHARE * len(clauses) else "prose"
+    return Sheet(clauses, sections, "small" if small else form)
 
 
 def _sections(clauses: Sequence[Clause]) -> list[list[Clause]]:
@@ -96,13 +98,13 @@ def _sections(clauses: Sequence[Clause]) -> list[list[Clause]]:
     return groups
 
 
-def _passages(clauses: Sequence[Clause]) -> str:
+def _passages(clauses: Sequence[Clause], ids: bool) -> str:
     lines, heading = [], None
     for clause in clauses:
         if clause.heading and clause.heading != heading:
             lines.append(f"# {clause.heading}")
         heading = clause.heading
-        lines.append(f"[{clause.id}] {clause.text}")
+        lines.append(f"[{clause.id}] {clause.text}" if ids else clause.text)
     return "\n\n".join(lines)
 
 

@@ -193,7 +193,8 @@ def _write_with_llm(
                 other = ledger.with_name(f"{ledger.stem}-judge.jsonl")
                 judge = await stack.enter_async_context(asking(config.judge, limits, other, spent))
             planner = Outline if config.style.planner == "spec" else Lister
-            lister = planner(asker, make_sheet(spec, clauses), config.identity, config.draw)
+            sheet = make_sheet(spec, clauses, config.style.prompts == "small")
+            lister = planner(asker, sheet, config.identity, config.draw)
             author = Author(
                 asker,
                 judge if config.judge else None,
@@ -235,7 +236,7 @@ async def _fill(config: CorpusConfig, author: Author, limits: Limits, shelf: She
     used = {name for document in shelf.kept for name in document.assertions}
     known = author.tree.assertions
     written.assertions = [known[name] for name in sorted(used)]
-    written.failed += author.lister.failures
+    written.failed += author.plan_failures()
     written.figures = _figures(author.asker)
     return written
 

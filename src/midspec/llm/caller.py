@@ -97,7 +97,9 @@ class Caller:
                 await asyncio.sleep(_wait(error, failed, held_off))
 
     def _timeout(self) -> float | None:
-        return None if self.settings.batch else self.settings.timeout
+        """None for batches, and for local weights: what they generate can't be called off."""
+        local = self.settings.model_folder is not None
+        return None if self.settings.batch or local else self.settings.timeout
 
     async def _generate(self, call: Call) -> Any:
         from inspect_ai.model import (
