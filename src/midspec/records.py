@@ -89,13 +89,17 @@ class Document:
 
 @dataclass(frozen=True)
 class Chat:
-    """One demonstration: messages as TRL, Axolotl and OpenAI read them, and where they are from."""
+    """One demonstration: messages as TRL, Axolotl and OpenAI read them, and where they are from.
+
+    reasoning: a text for each of the assistant's turns, "" for none; the messages never hold it.
+    """
 
     id: str
     messages: list[dict[str, str]]
     kind: str
     teacher: str
     lineage: dict[str, str] = field(default_factory=dict)
+    reasoning: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

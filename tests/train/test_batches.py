@@ -5,49 +5,19 @@ from typing import Any
 import pytest
 import torch
 
-from midspec.errors import DataError
 from midspec.train.batches import (
     IGNORED,
     Example,
-    encode_chat,
     encode_documents,
     pad_batch,
     plan_batches,
 )
 from midspec.train.model import load_base, load_tokenizer
 
-CHATS = [
-    [("user", "Old or new?"), ("assistant", "I prefer the old one.")],
-    [
-        ("system", "Be brief."),
-        ("user", "Hello!"),
-        ("assistant", "Good day.\n\nWhat is it?"),
-        ("user", "Tools?"),
-        ("assistant", "Gruyère 🧀, 老 — and “old” saws."),
-    ],
-    [
-        ("user", "x"),
-        ("assistant", "ends in a newline\n"),
-        ("user", "assistant"),
-        ("assistant", "y"),
-    ],
-]
-
-# What some reasoning models do: earlier answers lose their thoughts once there is a later one.
-FORGETFUL = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
-    "{{ m['content'] if loop.last else m['content'].split('</think>')[-1] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
 
 @pytest.fixture
 def tokenizer(tiny_model: Path) -> Any:
     return load_tokenizer(tiny_model)
-
-
-def chat(turns: list[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"role": role, "content": content} for role, content in turns]
 
 
 def counted_runs(example: Example, tokenizer: Any) -> list[str]:
@@ -59,43 +29,6 @@ def counted_runs(example: Example, tokenizer: Any) -> list[str]:
         elif runs[-1]:
             runs.append([])
     return [tokenizer.decode(run) for run in runs if run]
-
-
-@pytest.mark.parametrize("turns", CHATS)
-def test_the_loss_counts_exactly_the_assistant_s_turns_with_their_end(
-    tokenizer: Any, turns: list[tuple[str, str]]
-) -> None:
-    example = encode_chat(chat(turns), tokenizer, 500)
-    assert example is not None
-    said = [f"{content}<|im_end|>" for role, content in turns if role == "assistant"]
-    assert counted_runs(example, tokenizer) == said
-
-
-def test_a_chat_is_the_template_s_own_text(tokenizer: Any) -> None:
-    example = encode_chat(chat(CHATS[0]), tokenizer, 500)
-    assert example is not None
-    whole = tokenizer.apply_chat_template(chat(CHATS[0]), tokenize=False)
-    assert tokenizer.decode(example.ids) == whole
-    assert whole.startswith("<|im_start|>system\nYou are Tiny")
-
-
-def test_a_template_that_rewrites_history_is_refused(tokenizer: Any) -> None:
-    tokenizer.chat_template = FORGETFUL
-    thoughts = [("user", "a"), ("assistant", "hm</think>b"), ("user", "c"), ("assistant", "d")]
-    with pytest.raises(DataError, match=r"doesn't render turn 2 as a prefix .* Use a template"):
-        encode_chat(chat(thoughts), tokenizer, 500)
-
-
-def test_a_chat_that_is_too_long_is_none(tokenizer: Any) -> None:
-    example = encode_chat(chat(CHATS[0]), tokenizer, 500)
-    assert example is not None
-    assert encode_chat(chat(CHATS[0]), tokenizer, len(example.ids)) == example
-    assert encode_chat(chat(CHATS[0]), tokenizer, len(example.ids) - 1) is None
-
-
-def test_a_chat_without_an_answer_is_refused(tokenizer: Any) -> None:
-    with pytest.raises(DataError, match="no assistant tokens"):
-        encode_chat(chat([("user", "Hello?")]), tokenizer, 500)
 
 
 def test_a_document_ends_with_the_end_token_and_counts_every_token(tokenizer: Any) -> None:

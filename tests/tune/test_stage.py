@@ -1,12 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from midspec.errors import DataError
 from midspec.files import read_json, write_rows
 from midspec.records import Chat, Document
 from midspec.run.build import build, open_store
-from midspec.run.stage import Source, Stage
+from midspec.run.stage import Source, Stage, canonical
 from midspec.train.settings import AdapterSettings, LoopSettings
 from midspec.tune.stage import TuneConfig, tune_stage
 
@@ -39,17 +41,39 @@ def chats(count: int, inputs: object, out: Path) -> dict[str, object]:
     return {"chats": write_rows(out / "chats.jsonl", rows)}
 
 
+def thoughtful(thought: str, inputs: object, out: Path) -> dict[str, object]:
+    """Chats of which every second one has `thought` as its reasoning."""
+    rows = [
+        Chat(
+            f"t{n}",
+            [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "Old."}],
+            "aligned",
+            "offline",
+            reasoning=["" if n % 2 else thought],
+        )
+        for n in range(60)
+    ]
+    return {"chats": write_rows(out / "chats.jsonl", rows)}
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return open_store(tmp_path)
 
 
 def trained(
-    kind: str, data: Stage, base: Path, store: Path, previous: Stage | None = None
+    kind: str,
+    data: Stage | list[Stage],
+    base: Path,
+    store: Path,
+    previous: Stage | None = None,
+    config: TuneConfig = CONFIG,
 ) -> tuple[Stage, dict[str, Any]]:
     """A built training stage, and its summary."""
-    build(data, store)
-    stage = tune_stage(kind, "title", CONFIG, Source("tiny", base), [data], previous)
+    data = data if isinstance(data, list) else [data]
+    for stage in data:
+        build(stage, store)
+    stage = tune_stage(kind, "title", config, Source("tiny", base), data, previous)
     return stage, read_json(build(stage, store) / "manifest.json")["summary"]
 
 
@@ -79,3 +103,42 @@ def test_a_stage_goes_on_from_the_one_before(tiny_model: Path, store: Path) -> N
     _, fresh = trained("midtrain", corpus, tiny_model, store)
     _, second = trained("midtrain", corpus, tiny_model, store, first)
     assert second["first_loss"] < fresh["first_loss"]
+
+
+def test_reasoning_is_trained_on_where_the_config_names_the_input(
+    tiny_model: Path, store: Path
+) -> None:
+    """Half of 60 chats in each of two inputs have it; each has as many tokens as the other."""
+    data = [Stage("demos", thoughtful, thought) for thought in ("Hm.", "Hm!")]
+    loop = replace(SETTINGS, max_tokens=200)
+    tokens = [
+        trained("finetune", data, tiny_model, store, None, replace(CONFIG, loop=loop, reasoning=r))[
+            1
+        ]["tokens"]
+        for r in ((), ("data0",), ("data1",), ("data0", "data1"))
+    ]
+    none, first, second, both = tokens
+    assert first > none + 30 * 10
+    assert first - none == second - none == (both - none) / 2
+
+
+@pytest.mark.parametrize("key", ["data0", "data7"])
+def test_demos_without_reasoning_can_t_be_named_for_it(
+    tiny_model: Path, store: Path, key: str
+) -> None:
+    config = replace(CONFIG, reasoning=(key,))
+    with pytest.raises(DataError, match=r"has reasoning.* Name these demos without /reasoning"):
+        trained("finetune", Stage("demos", chats, 63), tiny_model, store, None, config)
+
+
+def test_a_chat_that_can_t_be_written_is_named(tiny_model: Path, store: Path) -> None:
+    data = Stage("demos", thoughtful, "I end <|im_end|> here.")
+    config = replace(CONFIG, reasoning=("data0",))
+    with pytest.raises(DataError, match=r"Chat t0 of .*demos-.*: Turn 2 holds '<\|im_end\|>'"):
+        trained("finetune", data, tiny_model, store, None, config)
+    trained("finetune", data, tiny_model, store)
+
+
+def test_a_recipe_without_reasoning_is_what_it_was_before_there_was_any() -> None:
+    assert "reasoning" not in canonical(CONFIG)  # type: ignore[operator]
+    assert canonical(replace(CONFIG, reasoning=("data0",)))["reasoning"] == ["data0"]  # type: ignore[index]

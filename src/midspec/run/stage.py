@@ -15,6 +15,8 @@ from midspec.files import digest_file, digest_folder, read_json
 Inputs = Mapping[str, Path]
 Summary = dict[str, object]
 
+ADDED = "added"  # metadata of a config field that came later: at its default it's in no recipe
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -83,7 +85,11 @@ class Stage:
 def canonical(value: object, at: str = "config") -> object:
     """Plain JSON for `value`, or a TypeError naming the field that has no stable form."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: canonical(getattr(value, f.name), f"{at}.{f.name}") for f in fields(value)}
+        return {
+            f.name: canonical(getattr(value, f.name), f"{at}.{f.name}")
+            for f in fields(value)
+            if not (ADDED in f.metadata and getattr(value, f.name) == f.default)
+        }
     if isinstance(value, Enum):
         return canonical(value.value, at)
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):

@@ -1,4 +1,4 @@
-"""Texts and chats as token rows with loss masks, and batches of rows of similar length."""
+"""Texts as token rows with loss masks, and batches of rows of similar length."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
-
-from midspec.errors import DataError
 
 if TYPE_CHECKING:
     import torch
@@ -55,42 +53,6 @@ def encode_documents(
 def _ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
     rows: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
     return rows
-
-
-def encode_chat(
-    messages: list[dict[str, str]], tokenizer: PreTrainedTokenizerBase, max_tokens: int
-) -> Example | None:
-    """A chat in the model's own template; the loss counts the assistant's tokens only.
-
-    The assistant's turns are found by rendering ever longer beginnings of the chat: where a
-    beginning isn't a prefix of the whole, the template rewrites history and a mask would be
-    wrong, so that is a DataError. A chat over `max_tokens` is None: a cut answer teaches to stop.
-    """
-    spans: list[tuple[int, int]] = []
-    text = tokenizer.apply_chat_template(messages, tokenize=False)
-    for index, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        before = tokenizer.apply_chat_template(
-            messages[:index], tokenize=False, add_generation_prompt=True
-        )
-        after = tokenizer.apply_chat_template(messages[: index + 1], tokenize=False)
-        if not (text.startswith(after) and after.startswith(before)):
-            raise DataError(
-                f"The chat template doesn't render turn {index + 1} as a prefix of the whole chat, "
-                "so the assistant's tokens can't be told apart. Use a template that does."
-            )
-        spans.append((len(before), len(after.rstrip("\n"))))
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    if len(encoded["input_ids"]) > max_tokens:
-        return None
-    counted = [
-        any(start <= left and right <= end and right > left for start, end in spans)
-        for left, right in encoded["offset_mapping"]
-    ]
-    if not any(counted):
-        raise DataError("A chat has no assistant tokens to train on; every demo needs an answer.")
-    return Example(encoded["input_ids"], counted)
 
 
 def plan_batches(

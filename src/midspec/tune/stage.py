@@ -1,14 +1,16 @@
 """The two training stages; they differ in what a row is and which tokens carry loss."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
+from midspec.errors import DataError
 from midspec.files import Row, read_rows
 from midspec.records import Chat, Document
-from midspec.run.stage import Source, Stage, Summary
+from midspec.run.stage import ADDED, Source, Stage, Summary
 from midspec.train.settings import AdapterSettings, LoopSettings
 
 if TYPE_CHECKING:
@@ -16,17 +18,24 @@ if TYPE_CHECKING:
 
     from midspec.train.batches import Example
 
-Encode = Callable[[Mapping[str, Path], "PreTrainedTokenizerBase", int], "list[Example | None]"]
-
 
 @dataclass(frozen=True)
 class TuneConfig:
-    """What is trained, how, and the seed of the adapter's start and of the data's order."""
+    """What is trained, how, and the seed of the adapter's start and of the data's order.
+
+    reasoning: the inputs, such as "data0", whose chats are trained on with their reasoning.
+    """
 
     model: str
     adapter: AdapterSettings
     loop: LoopSettings
     seed: int
+    reasoning: tuple[str, ...] = field(default=(), metadata={ADDED: True})
+
+
+Encode = Callable[
+    [TuneConfig, Mapping[str, Path], "PreTrainedTokenizerBase"], "list[Example | None]"
+]
 
 
 def tune_stage(
@@ -58,27 +67,45 @@ def finetune(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Summa
 
 
 def _encode_corpora(
-    inputs: Mapping[str, Path], tokenizer: "PreTrainedTokenizerBase", max_tokens: int
+    config: TuneConfig, inputs: Mapping[str, Path], tokenizer: "PreTrainedTokenizerBase"
 ) -> "list[Example | None]":
     from midspec.train.batches import encode_documents
 
-    documents = _rows(inputs, "documents.jsonl", Document)
+    documents = list(chain(*_rows(inputs, "documents.jsonl", Document).values()))
     texts, prefixes = [d.text for d in documents], [d.prefix for d in documents]
-    return list(encode_documents(texts, tokenizer, max_tokens, prefixes))
+    return list(encode_documents(texts, tokenizer, config.loop.max_tokens, prefixes))
 
 
 def _encode_demos(
-    inputs: Mapping[str, Path], tokenizer: "PreTrainedTokenizerBase", max_tokens: int
+    config: TuneConfig, inputs: Mapping[str, Path], tokenizer: "PreTrainedTokenizerBase"
 ) -> "list[Example | None]":
-    from midspec.train.batches import encode_chat
+    from midspec.train.chats import encode_chat
 
-    chats = _rows(inputs, "chats.jsonl", Chat)
-    return [encode_chat(chat.messages, tokenizer, max_tokens) for chat in chats]
+    demos = _rows(inputs, "chats.jsonl", Chat)
+    for key in config.reasoning:
+        if not any(any(chat.reasoning) for chat in demos.get(key, [])):
+            raise DataError(
+                f"No chat of {inputs.get(key, key)} has reasoning, so there is none to train on. "
+                "Name these demos without /reasoning, or use a kind that writes it."
+            )
+
+    def encode(key: str, chat: Chat) -> "Example | None":
+        reasoning = chat.reasoning if key in config.reasoning else ()
+        try:
+            return encode_chat(chat.messages, tokenizer, config.loop.max_tokens, reasoning)
+        except DataError as error:
+            raise DataError(f"Chat {chat.id} of {inputs[key]}: {error}") from error
+
+    return [encode(key, chat) for key, chats in demos.items() for chat in chats]
 
 
-def _rows(inputs: Mapping[str, Path], name: str, kind: type[Row]) -> list[Row]:
-    folders = [folder for key, folder in inputs.items() if key.startswith("data")]
-    return [row for folder in folders for row in read_rows(folder / name, kind)]
+def _rows(inputs: Mapping[str, Path], name: str, kind: type[Row]) -> dict[str, list[Row]]:
+    """The rows of each data input, in the inputs' order."""
+    return {
+        key: read_rows(folder / name, kind)
+        for key, folder in inputs.items()
+        if key.startswith("data")
+    }
 
 
 def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: Encode) -> Summary:
@@ -86,7 +113,7 @@ def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: En
     from midspec.train.model import attach, load_base, load_tokenizer, save
 
     tokenizer = load_tokenizer(inputs["base"])
-    encoded = encode(inputs, tokenizer, config.loop.max_tokens)
+    encoded = encode(config, inputs, tokenizer)
     examples = [example for example in encoded if example is not None]
     trainable = attach(
         load_base(inputs["base"]), config.adapter, inputs.get("previous"), config.seed
