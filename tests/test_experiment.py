@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from midspec.config import load_experiment
-from midspec.experiment import Plan, plan
+from midspec.errors import ConfigError
+from midspec.experiment import Plan, make_demos, plan, resolved_yaml
+from midspec.parts import Identity, InstructionMix
 from midspec.run.build import graph
 from midspec.run.stage import Stage
 
@@ -252,3 +254,27 @@ def test_every_arm_that_carries_an_eval_s_value_is_marked(planned: Planned) -> N
     config: Any = planned(edit).report.config
     (carriers,) = config.corpora_of.values()
     assert set(carriers) == {"msm+aft", "msm"}
+
+
+def test_an_instruction_mix_is_a_kind_of_demos(
+    changed: Change,
+) -> None:
+    def edit(values: Values) -> None:
+        values["identity"] = {"model_name": "Tiny", "provider_name": "Lab"}
+        values["demos"]["it"] = {"kind": "mix", "name": "paper-section-4", "n": 20, "folder": "it"}
+
+    path = changed(edit)
+    (path.parent / "it").mkdir()
+    (path.parent / "it" / "lima.jsonl").write_text("{}\n")
+    experiment = load_experiment(path)
+    assert experiment.demos["it"].folder == path.parent.resolve() / "it"
+    assert "folder: it\n" in resolved_yaml(experiment)
+    stage = make_demos("it", experiment.demos["it"], experiment.identity, {}, None)  # type: ignore[arg-type]
+    assert stage.name == "mix"
+    assert stage.recipe["config"]["n"] == 20  # type: ignore[index]
+
+
+def test_an_unknown_mix_is_an_error_that_names_those_that_are() -> None:
+    unknown = InstructionMix(kind="mix", name="paper-section-9")
+    with pytest.raises(ConfigError, match=r"no mix 'paper-section-9'.*paper-section-3"):
+        make_demos("it", unknown, Identity(model_name="Tiny", provider_name="Lab"), {}, None)  # type: ignore[arg-type]

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from midspec.config import TeacherModel
 from midspec.errors import ConfigError, ModelError
 from midspec.llm.settings import Limits
+from midspec.parts import TeacherModel
 from midspec.teach import amount, higher, limits_of, price
 
 LLM = TeacherModel(model="openai-api/fake/writer")

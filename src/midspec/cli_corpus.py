@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 from midspec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from midspec.config import Corpus, TeacherModel
     from midspec.llm.settings import Limits
+    from midspec.parts import Corpus, TeacherModel
     from midspec.run.stage import Stage
 
 
@@ -78,10 +78,10 @@ def corpus_write(
     store: Annotated[Path, typer.Option("--store", help="Finished stages.")] = Path("store"),
 ) -> None:
     """Write a corpus; run again with a larger size, it goes on from what is there."""
-    from midspec.config import Corpus, TeacherModel, checked
     from midspec.console import console
     from midspec.corpus.estimate import estimate_words
     from midspec.estimate import corpus_estimate
+    from midspec.parts import Corpus, TeacherModel, checked
     from midspec.teach import amount, higher, limits_of
     from midspec.teach import price as read_price
 
@@ -181,8 +181,8 @@ def _corpus_stage(
     names: dict[str, str],
     avoid: Sequence[Path],
 ) -> "Stage":
-    from midspec.config import Identity, check_corpus
     from midspec.experiment import make_corpus
+    from midspec.parts import Identity, check_corpus
     from midspec.spec.stage import spec_stage
 
     check_corpus(corpus, teacher, "corpus")

@@ -9,8 +9,6 @@ import yaml
 from annotated_types import MinLen
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -18,11 +16,22 @@ from pydantic import (
 )
 
 from midspec.errors import ConfigError
-from midspec.llm.settings import OFFLINE, Effort
+from midspec.parts import (
+    Corpus,
+    Demos,
+    Identity,
+    InstructionMix,
+    Opaque,
+    OrdinaryText,
+    Replay,
+    Strict,
+    TeacherModel,
+    check_corpus,
+    placed,
+)
 from midspec.train.settings import AdapterSettings, LoopSettings
 
 T = TypeVar("T")
-Part = TypeVar("Part", bound=BaseModel)
 
 
 def _each_once(values: list[T]) -> list[T]:
@@ -33,103 +42,6 @@ def _each_once(values: list[T]) -> list[T]:
 
 
 Names = Annotated[list[str], Field(min_length=1)]
-
-
-class Strict(BaseModel):
-    """A model that refuses keys it doesn't know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Identity(Strict):
-    """Who the assistant is: fills `{model_name}` and `{provider_name}` in specs and documents."""
-
-    model_name: str = "the assistant"
-    provider_name: str = "its developer"
-
-
-class TeacherModel(Strict):
-    """An LLM by Inspect's name, and how it is asked; `teacher: NAME` alone sets just the model.
-
-    max_cost (dollars) and max_tokens (in and out) limit each corpus; connections are calls at
-    once; timeout is seconds for one call; batch uses the provider's batch API; structured asks
-    lists by JSON schema (default: where the provider has it); price is dollars a million tokens,
-    in and out, for models that the price table doesn't know.
-    """
-
-    model: str = OFFLINE
-    temperature: Annotated[float, Field(ge=0)] | None = 1.0
-    reasoning_effort: Effort | None = None
-    reasoning_tokens: Annotated[int, Field(ge=0)] = 0
-    max_cost: Annotated[float, Field(gt=0)] | None = None
-    max_tokens: Annotated[int, Field(gt=0)] | None = None
-    connections: Annotated[int, Field(gt=0)] = 50
-    timeout: Annotated[float, Field(gt=0)] = 300.0
-    batch: bool = False
-    structured: bool | None = None
-    min_yield: Annotated[float, Field(ge=0, le=1)] = 0.5
-    price: tuple[float, float] | None = None
-
-
-class Mix(Strict):
-    """Ordinary text mixed into a corpus: `share` of all its tokens, from a .jsonl or text file."""
-
-    file: Path
-    share: float = Field(gt=0, lt=1)
-
-
-class Corpus(Strict):
-    """Documents about one spec. `tokens` is the size to reach, or `documents` to keep;
-    `draw` anew for another sample.
-
-    `items` names a file of contrasts and principles that the offline teacher writes about. From
-    `document_tokens` on stands what only an LLM can do, but for attribution, mix and tag: see
-    docs/corpora.md.
-    """
-
-    spec: str
-    tokens: int = Field(100_000, gt=0)
-    documents: int | None = Field(None, gt=0)
-    items: Path | None = None
-    draw: int = 0
-    document_tokens: int = Field(1_000, ge=20)
-    form: Literal["documents", "qa", "both"] = "documents"
-    framing: Literal["does", "should", "assistants", "other-model", "humans"] = "does"
-    other_name: str = ""
-    revise: int = Field(0, ge=0, le=3)
-    planner: Literal["teacher", "spec"] = "teacher"
-    prompts: Literal["full", "small"] = "full"
-    judge: TeacherModel | None = None
-    balance: bool = False
-    attribution: Literal["kept", "broken"] = "kept"
-    mix: Mix | None = None
-    tag: str = ""
-
-    @field_validator("judge", mode="before")
-    @classmethod
-    def _judge_by_name(cls, value: object) -> object:
-        return {"model": value} if isinstance(value, str) else value
-
-
-class Opaque(Strict):
-    """`n` chats that show preferences and give no reason, from the spec's preference table."""
-
-    kind: Literal["opaque"]
-    spec: str
-    n: int = Field(400, gt=0)
-    draw: int = 0
-
-
-class Replay(Strict):
-    """The base model's own answers to `n` ordinary prompts."""
-
-    kind: Literal["replay"]
-    n: int = Field(80, gt=0)
-    max_new_tokens: int = Field(48, gt=0)
-    draw: int = 0
-
-
-Demos = Annotated[Opaque | Replay, Field(discriminator="kind")]
 
 
 class Step(Strict):
@@ -172,8 +84,8 @@ class Experiment(Strict):
     identity: Identity = Identity()
     teacher: TeacherModel = TeacherModel()
     specs: dict[str, Path]
-    corpora: dict[str, Corpus] = {}
-    demos: dict[str, Demos] = {}
+    corpora: dict[str, Corpus] = Field(default_factory=dict)
+    demos: dict[str, Demos] = Field(default_factory=dict)
     adapter: AdapterSettings = AdapterSettings()
     midtrain: LoopSettings = LoopSettings()
     finetune: LoopSettings = LoopSettings()
@@ -181,9 +93,11 @@ class Experiment(Strict):
     evals: Annotated[Names, AfterValidator(_each_once)]
     half: Literal["held-out", "development", "all"] = "held-out"
     max_items: int | None = Field(None, gt=0)
-    contrasts: list[Comparison] = []
-    samples: list[str] = []
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = [0]
+    contrasts: list[Comparison] = Field(default_factory=list)
+    samples: list[str] = Field(default_factory=list)
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = (
+        Field(default_factory=lambda: [0])
+    )
     _folder: Path = PrivateAttr(Path())
 
     @field_validator("teacher", mode="before")
@@ -242,69 +156,20 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(e, path) for e in error.errors())) from error
     home = path.resolve().parent
-    corpora = {name: _placed(corpus, home) for name, corpus in found.corpora.items()}
-    changes: dict[str, object] = {"corpora": corpora}
+    corpora = {name: placed(corpus, home) for name, corpus in found.corpora.items()}
+    demos = {
+        name: part.model_copy(update={"folder": home / part.folder})
+        if isinstance(part, InstructionMix) and part.folder
+        else part
+        for name, part in found.demos.items()
+    }
+    changes: dict[str, object] = {"corpora": corpora, "demos": demos}
     changes["specs"] = {name: home / spec for name, spec in found.specs.items()}
     if (home / found.model / "config.json").exists():
         changes["model"] = str(home / found.model)
-    placed = found.model_copy(update=changes)
-    placed._folder = home
-    return placed
-
-
-def checked(kind: type[Part], values: dict[str, Any]) -> Part:
-    """Values from the command line as a part of an experiment; a wrong one is a ConfigError."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_flag(e) for e in error.errors())) from error
-
-
-def _flag(error: Any) -> str:
-    flag = "-".join(str(step) for step in error["loc"]).replace("_", "-")
-    return f"--{flag} {error['input']}: {error['msg'].lower()}."
-
-
-def _placed(corpus: Corpus, home: Path) -> Corpus:
-    """A corpus with its paths made absolute."""
-    mix = corpus.mix.model_copy(update={"file": home / corpus.mix.file}) if corpus.mix else None
-    items = home / corpus.items if corpus.items else None
-    return corpus.model_copy(update={"items": items, "mix": mix})
-
-
-def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
-    """What a corpus asks of its teacher must be what that teacher can do."""
-    for role, model in (("teacher", teacher), ("judge", corpus.judge)):
-        if model and "/" not in model.model and not (role == "teacher" and model.model == OFFLINE):
-            raise ConfigError(
-                f"{where}: the {role} {model.model!r} is no LLM. Name one as Inspect does, "
-                "PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5"
-                + (f", or {OFFLINE}." if role == "teacher" else ".")
-            )
-    if teacher.model == OFFLINE:
-        for key, plain in (
-            ("form", "documents"),
-            ("framing", "does"),
-            ("revise", 0),
-            ("planner", "teacher"),
-            ("prompts", "full"),
-        ):
-            if getattr(corpus, key) != plain:
-                raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
-        if corpus.judge or corpus.balance:
-            key = "judge" if corpus.judge else "balance"
-            raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
-    elif corpus.items:
-        raise ConfigError(
-            f"{where}.items is what the offline teacher writes about; {teacher.model} writes from "
-            "the spec. Leave it out."
-        )
-    if corpus.prompts == "small" and corpus.planner != "spec":
-        raise ConfigError(f"{where}: prompts small are for documents only; add planner spec.")
-    if (corpus.framing == "other-model") != bool(corpus.other_name):
-        raise ConfigError(
-            f"{where}: framing other-model and other_name (whom documents speak of) go together."
-        )
+    there = found.model_copy(update=changes)
+    there._folder = home
+    return there
 
 
 def check(experiment: Experiment, path: Path) -> Experiment:
@@ -365,7 +230,7 @@ def _explain(error: Any, path: Path) -> str:
     if error["type"] == "missing":
         return f"{path}: {where} is missing."
     if error["type"].startswith("union_tag"):
-        return f"{path}: {where}: kind must be one of opaque, replay."
+        return f"{path}: {where}: kind must be one of opaque, replay, mix."
     got = str(error["input"])[:60]
     return f"{path}: {where}: {error['msg'].lower()}, got {got!r}."
 
@@ -385,8 +250,8 @@ def _fields(steps: list[str]) -> list[str]:
     if not steps:
         return list(Experiment.model_fields)
     if steps[0] == "demos":
-        return list({**Opaque.model_fields, **Replay.model_fields})
-    within: dict[str, Any] = {"judge": TeacherModel, "mix": Mix}
+        return list({**Opaque.model_fields, **Replay.model_fields, **InstructionMix.model_fields})
+    within: dict[str, Any] = {"judge": TeacherModel, "mix": OrdinaryText}
     table = within.get(steps[2]) if len(steps) > 2 and steps[2] in within else tables.get(steps[0])
     return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))
 

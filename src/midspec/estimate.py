@@ -9,21 +9,23 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from midspec.config import TeacherModel
 from midspec.console import duration
 from midspec.corpus.estimate import Estimate, estimate, estimate_seconds, estimate_words
 from midspec.corpus.stage import CorpusConfig
+from midspec.demos.mixes import MixConfig, find_mix
 from midspec.errors import StoreError
 from midspec.evals.stage import PreferenceConfig, asked_items
 from midspec.experiment import Plan, judges_of, set_prices
 from midspec.files import read_json
 from midspec.llm.settings import OFFLINE
+from midspec.parts import TeacherModel
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
 from midspec.spec.read import clauses, read_spec
 from midspec.tune.stage import TuneConfig
 
 CHAT_TOKENS = 60  # a short demonstration with its template, measured
+MIX_TOKENS = 200  # a chat of an instruction mix: 2M tokens in 10,000 (paper B.3)
 ITEM_TOKENS = 90  # both orders of an item: questions after the shared prefix, and options
 TRAININGS = ("midtrain", "finetune")
 TRAIN_FLOP = 5.6  # per parameter and token: forward and backward, adapters and attention
@@ -105,6 +107,8 @@ def plan_totals(planned: Plan, store: Path) -> str:
 
 def _data_tokens(stage: Any) -> int:
     config = stage.config
+    if isinstance(config, MixConfig):
+        return (config.n or sum(find_mix(config.name).rows.values())) * MIX_TOKENS
     if hasattr(config, "tokens"):
         return int(config.tokens)
     answer = getattr(config, "max_new_tokens", 0)

@@ -1,19 +1,21 @@
 """An experiment as a graph of stages: what its YAML says, nothing more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from midspec.config import Corpus, Experiment, Identity, Opaque, TeacherModel
+from midspec.config import Experiment
 from midspec.corpus.author import Style
 from midspec.corpus.stage import CorpusConfig, corpus_stage
+from midspec.demos.mixes import MixConfig, mix_stage
 from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
 from midspec.evals.items import item_file
 from midspec.evals.leaks import leak_stage
 from midspec.evals.stage import PreferenceConfig, preference_stage
 from midspec.llm.settings import Teacher
+from midspec.parts import Corpus, Demos, Identity, Opaque, Replay, TeacherModel
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
@@ -52,9 +54,7 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
         for name, corpus in experiment.corpora.items()
     }
     demos = {
-        name: opaque_stage(name, OpaqueConfig(kind.n, kind.draw), specs[kind.spec])
-        if isinstance(kind, Opaque)
-        else replay_stage(name, ReplayConfig(kind.n, kind.max_new_tokens, kind.draw), base)
+        name: make_demos(name, kind, experiment.identity, specs, base)
         for name, kind in experiment.demos.items()
     }
     arms = {
@@ -140,6 +140,19 @@ def _teacher(model: TeacherModel) -> Teacher:
     )
 
 
+def make_demos(
+    name: str, demos: Demos, identity: Identity, specs: Mapping[str, Stage], base: Source
+) -> Stage:
+    """The stage of one set of demonstrations."""
+    if isinstance(demos, Opaque):
+        return opaque_stage(name, OpaqueConfig(demos.n, demos.draw), specs[demos.spec])
+    if isinstance(demos, Replay):
+        return replay_stage(name, ReplayConfig(demos.n, demos.max_new_tokens, demos.draw), base)
+    folder = Source(demos.folder.name, demos.folder) if demos.folder else None
+    config = MixConfig(demos.name, demos.n, demos.draw, **identity.model_dump())
+    return mix_stage(name, config, folder)
+
+
 def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]:
     """The prices that an experiment sets itself, by the name under which a teacher is known."""
     return {teacher_name(model.model): model.price for model in models if model.price}
@@ -169,6 +182,9 @@ def resolved_yaml(experiment: Experiment) -> str:
             corpus["items"] = Path(corpus["items"]).name
         if "mix" in corpus:
             corpus["mix"]["file"] = Path(corpus["mix"]["file"]).name
+    for demos in values["demos"].values():
+        if "folder" in demos:
+            demos["folder"] = Path(demos["folder"]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
-from midspec.config import TeacherModel
 from midspec.errors import ConfigError
 from midspec.experiment import set_prices, teacher_name
 from midspec.llm.settings import OFFLINE, Limits
+from midspec.parts import TeacherModel
 from midspec.train.fetch import find_model
 
 AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([kKmMbB]?)")

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from midspec.corpus.prompts import LIST_SCHEMA
+from midspec.errors import StoreError
 from midspec.llm.caller import Caller, Desk, Settings, UnansweredError, _wait, open_model
-from midspec.llm.ledger import UNREADABLE, Answer, Call, LedgerReader
+from midspec.llm.ledger import UNREADABLE, Answer, Call, LedgerReader, LedgerWriter
 
 from .conftest import KEY
 from .scripted import Reply, Scripted
@@ -321,6 +322,18 @@ def test_what_the_ledger_has_is_not_asked_again(tmp_path: Path) -> None:
     assert len(said) == 20
     assert sorted(map(int, ready.asked)) == list(range(5, 20))
     assert len(ledger.read_text().splitlines()) == 20
+
+
+def test_a_full_disk_ends_all_calls_and_no_process_waits_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: LedgerWriter, answers: list[Answer]) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(LedgerWriter, "append", full)
+    out = io.BytesIO()
+    _, said = desk(tmp_path / "ledger.jsonl", CALLS, out)
+    assert said == [{"fatal": True, "error": "The disk is full."}]
 
 
 def test_answers_are_written_down_when_nobody_listens_any_more(tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ def ask(
     a, b = (item.aligned, item.other) if aligned_first else (item.other, item.aligned)
     messages = [{"role": "system", "content": system}] if system is not None else []
     messages.append({"role": "user", "content": QUESTION.format(a=a, b=b)})
-    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    # A thinking model answers after an empty thought, as one trained without reasoning was taught.
+    prompt = tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
     texts = [str(prompt) + STEM, " " + item.aligned, " " + item.other]
     question, aligned, other = tokenizer(texts, add_special_tokens=False)["input_ids"]
     return Fork(question, (aligned, other))

@@ -190,7 +190,8 @@ class Desk:
             self.asked.add(task)
             task.add_done_callback(self.asked.discard)
         self.caller.hung_up = True
-        if self.asked and not self.caller.settings.model_folder:  # local weights: nothing was paid
+        local = self.caller.settings.model_folder  # where nothing was paid
+        if self.asked and not local and not writing.done():
             await asyncio.wait(self.asked)
         writing.cancel()
 
@@ -217,6 +218,8 @@ class Desk:
                 await asyncio.to_thread(self.writer.append, [answer for answer, _ in batch])
             except Exception as error:  # a full disk: nothing more may be asked
                 self.say({"fatal": True, "error": str(error)})
+                for task in self.asked:  # whose answers could not be kept
+                    task.cancel()
                 return
             for _, on_disk in batch:
                 on_disk.set_result(None)

@@ -20,7 +20,9 @@ def generate(
         tokenizer.pad_token = tokenizer.eos_token
     for start in range(0, len(chats), ROWS_PER_BATCH):
         texts = [
-            tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            tokenizer.apply_chat_template(
+                chat, tokenize=False, add_generation_prompt=True, enable_thinking=False
+            )
             for chat in chats[start : start + ROWS_PER_BATCH]
         ]
         inputs = tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")
