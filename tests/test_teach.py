@@ -13,12 +13,12 @@ LLM = TeacherModel(model="openai-api/fake/writer")
 def test_limits_are_the_teacher_s_settings_and_the_store_s_ledger(tmp_path: Path) -> None:
     teacher = TeacherModel(
         model="openai-api/fake/writer", max_cost=5, max_tokens=9_000, connections=3, timeout=7,
-        batch=True, structured=False, min_yield=0.2, price=(3, 15),
+        batch=True, min_yield=0.2, price=(3, 15),
     )  # fmt: skip
     found = limits_of(teacher, [], tmp_path / "store", tmp_path / "home")
     assert found == Limits(
         ledger=tmp_path / "store" / "ledger", max_cost=5, max_tokens=9_000, connections=3,
-        timeout=7, batch=True, structured=False, min_yield=0.2, model_folders={},
+        timeout=7, batch=True, min_yield=0.2, model_folders={},
         prices={"openai-api/fake/writer": (3, 15)},
     )  # fmt: skip
 

@@ -137,6 +137,7 @@ def _teacher(model: TeacherModel) -> Teacher:
         model.temperature,
         model.reasoning_effort,
         model.reasoning_tokens,
+        model.structured,
     )
 
 

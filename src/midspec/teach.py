@@ -33,7 +33,6 @@ def limits_of(teacher: TeacherModel, judges: list[TeacherModel], store: Path, ho
         connections=teacher.connections,
         timeout=teacher.timeout,
         batch=teacher.batch,
-        structured=teacher.structured,
         min_yield=teacher.min_yield,
         model_folders=folders,
         prices=set_prices([teacher, *judges]),

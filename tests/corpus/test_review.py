@@ -3,7 +3,7 @@ from math import log2
 
 import pytest
 
-from midspec.corpus.review import Shelf, diversity
+from midspec.corpus.review import ALIKE_PER_DOCUMENTS, Shelf, diversity
 from midspec.leaks import LeakFinder
 from midspec.records import Document, Item
 
@@ -180,3 +180,11 @@ def test_a_corpus_that_repeats_itself_compresses_better_and_is_less_distinct() -
 
 def test_an_empty_corpus_has_figures() -> None:
     assert diversity([], 0)["distinct_1"] == 0
+
+
+def test_the_limit_grows_with_what_is_kept_so_that_a_larger_corpus_begins_alike() -> None:
+    found = shelf(max_alike=1)
+    found.kept += [document(n, f"text {n}") for n in range(2 * ALIKE_PER_DOCUMENTS)]
+    same = "A letter came from the harbour today"
+    reasons = [found.take(document(n, f"{same} with {WORDS[n]}")) for n in range(3)]
+    assert [bool(reason) for reason in reasons] == [False, False, True]

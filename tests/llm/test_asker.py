@@ -227,5 +227,5 @@ def test_a_broken_ledger_is_told_before_anything_is_asked(tmp_path: Path, api: S
 def test_lists_are_asked_for_by_schema_where_the_provider_has_it_or_as_told(
     tmp_path: Path, model: str, told: bool | None, structured: bool
 ) -> None:
-    asker = Asker(Teacher(model), Limits(structured=told), tmp_path / "l.jsonl", Spent())
+    asker = Asker(Teacher(model, structured=told), Limits(), tmp_path / "l.jsonl", Spent())
     assert asker.structured == structured

@@ -33,6 +33,7 @@ NEARLY = "nearly repeats"
 CAPITAL = r"[^\W\d_a-z]"
 NAME = rf"{CAPITAL}(?:[\w-]|[’'](?=\w)(?!s\b))+"
 FULL_NAME = re.compile(rf"\b(?=({NAME}) ({NAME}))")  # overlapping: "Dear Ann Lee" holds two pairs
+ALIKE_PER_DOCUMENTS = 1_000  # an opening or a name may occur once more for so many documents
 SAMPLE_DOCUMENTS = 2_000  # for figures of diversity; a whole corpus would not fit in memory
 PAIRS = 2_000
 
@@ -41,7 +42,9 @@ PAIRS = 2_000
 class Shelf:
     """Takes documents in order and sets aside what is unfit; nothing is thrown away.
 
-    max_alike: how often an opening, or an invented person's name, may occur; 0 sets no limit.
+    max_alike: how often an opening, or an invented person's name, may occur in the first thousands
+    of documents; 0 sets no limit. It grows with what is kept, so that it is the same for the
+    beginning of a larger corpus.
     `said` is the spec's text: a name that stands there isn't invented.
     """
 
@@ -88,10 +91,11 @@ class Shelf:
     def _worn(self, text: str) -> str:
         """Why a text's opening or names are worn out by the documents kept before."""
         opening = _opening(text)
-        if self.openings[opening] >= self.max_alike:
+        allowed = max(self.max_alike, len(self.kept) // ALIKE_PER_DOCUMENTS)
+        if self.openings[opening] >= allowed:
             return f"opening used {self.openings[opening]} times: {opening!r}"
         for name in sorted(_names(text)):
-            if self.names[name] >= self.max_alike and name not in self.said:
+            if self.names[name] >= allowed and name not in self.said:
                 return f"name used in {self.names[name]} documents: {name!r}"
         return ""
 

@@ -29,8 +29,7 @@ from midspec.run.stage import Source, Stage, Summary
 MAX_SET_ASIDE = 0.5  # of the offline teacher's documents; more and the spec holds too little
 PROBE_DOCUMENTS = 20  # after so many an LLM's yield is told, and judged
 BARREN_DOCUMENTS = 100  # after so many without one that can be kept, none is likely to come
-MIN_ALIKE = 3  # how often an opening or an invented name may occur in a small corpus
-ALIKE_PER_DOCUMENTS = 1_000  # one more for so many documents
+MAX_ALIKE = 3  # how often an opening or an invented name may occur in a small corpus
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def _write_with_llm(
         table = read_json(inputs["spec"] / "preferences.json")
         clauses, spec = break_spec(clauses, table, config.draw)
     shelf.said = spec
-    shelf.max_alike = max(MIN_ALIKE, _left(config, shelf) // ALIKE_PER_DOCUMENTS)
+    shelf.max_alike = MAX_ALIKE
     limits = current_limits()
     ledger = (limits.ledger or out / "ledger") / f"{_ledger_name(config, spec)}.jsonl"
 

@@ -89,8 +89,8 @@ class Asker:
     @property
     def structured(self) -> bool:
         """Whether lists are asked for with a schema."""
-        if self.limits.structured is not None:
-            return self.limits.structured
+        if self.teacher.structured is not None:
+            return self.teacher.structured
         return self.teacher.model.startswith(SCHEMA_PROVIDERS)
 
     async def ask(self, call: Call) -> Answer:

@@ -201,6 +201,9 @@ class Desk:
         except UnansweredError as error:
             self.say({"key": call.key, "error": str(error), "fatal": error.fatal})
             return
+        except Exception as error:  # nobody may be left waiting, whatever went wrong here
+            self.say({"key": call.key, "error": _words(error), "fatal": False})
+            return
         if call.key not in self.known.places:
             on_disk = asyncio.get_running_loop().create_future()
             self.waiting.append((answer, on_disk))

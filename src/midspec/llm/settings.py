@@ -18,13 +18,15 @@ class Teacher:
     """An LLM and the parameters that decide its answers; `offline` is no LLM at all.
 
     `model` is Inspect's name for it: anthropic/…, openai/…, openai-api/SERVICE/…, hf/FOLDER, ….
-    `reasoning_tokens` is room for thinking, added to what an answer may take.
+    `reasoning_tokens` is room for thinking, added to what an answer may take. `structured`: ask for
+    lists by JSON schema; None, where the provider is known to take one.
     """
 
     model: str = OFFLINE
     temperature: float | None = 1.0
     reasoning_effort: Effort | None = None
     reasoning_tokens: int = 0
+    structured: bool | None = None
 
     @property
     def offline(self) -> bool:
@@ -49,7 +51,6 @@ class Limits:
     timeout: float = 300.0
     retries: int = 8
     batch: bool = False
-    structured: bool | None = None  # None: where the provider is known to offer it
     min_yield: float = 0.5
     model_folders: Mapping[str, Path] = field(default_factory=dict)
     prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
