@@ -14,6 +14,7 @@ from midspec.parts import TeacherModel
 from midspec.train.fetch import find_model
 
 AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([kKmMbB]?)")
+BATCH_CALLS = 5_000
 SIZES = {"": 1, "k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
 
 
@@ -30,7 +31,8 @@ def limits_of(teacher: TeacherModel, judges: list[TeacherModel], store: Path, ho
         ledger=store / "ledger",
         max_cost=teacher.max_cost,
         max_tokens=teacher.max_tokens,
-        connections=teacher.connections,
+        # A batch holds no connection: as many calls as may be wait for it together.
+        connections=max(teacher.connections, BATCH_CALLS) if teacher.batch else teacher.connections,
         timeout=teacher.timeout,
         batch=teacher.batch,
         min_yield=teacher.min_yield,

@@ -166,6 +166,21 @@ def test_an_error_that_every_call_would_meet_is_fatal_at_once(api: Scripted, sta
     assert len(api.bodies) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (429, "You exceeded your current quota (insufficient_quota)."),
+        (400, "Your credit balance is too low to access the API."),
+    ],
+)
+def test_an_empty_account_is_fatal_at_once(api: Scripted, status: int, said: str) -> None:
+    api.always = Reply(status=status, error=said)
+    error = unanswered()
+    assert error.fatal
+    assert said in str(error)
+    assert len(api.bodies) == 1
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_an_error_of_this_call_alone_is_neither_fatal_nor_retried(
     api: Scripted, status: int

@@ -27,7 +27,10 @@ HTTP_UNSUITABLE = (400, 413, 422)  # this call won't, others may
 RATE_LIMITED = 429
 MAX_RATE_LIMITED = 60  # a call held off more often than this gives up
 LONGEST_WAIT = 60.0
-MAX_RETRIES_ZERO = ("openai/", "openai-api/", "anthropic/", "azureai/", "together/", "vllm/")
+# What providers say with 400 or 429 when it is no use to wait.
+OUT_OF_MONEY = ("insufficient_quota", "credit balance", "billing")
+# Providers whose own client retries by itself unless it is told not to.
+RETRYING_CLIENTS = ("openai/", "openai-api/", "anthropic/", "azureai/", "together/", "vllm/")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Caller:
                 if _unreadable(error):  # it may have been paid, so it isn't asked again
                     seconds = time.monotonic() - began
                     return self._answer(call, None, seconds, 1 + failed + held_off, _words(error))
-                if status in HTTP_FATAL:
+                if status in HTTP_FATAL or _out_of_money(error, status):
                     raise UnansweredError(_words(error), fatal=True) from error
                 if status in HTTP_UNSUITABLE:
                     if call.schema and not self.schema_refused:
@@ -246,6 +249,12 @@ def _status(error: BaseException) -> int | None:
     return None
 
 
+def _out_of_money(error: BaseException, status: int | None) -> bool:
+    """Whether the account behind the key can pay for no further call."""
+    said = str(error).lower()
+    return status in (400, RATE_LIMITED) and any(word in said for word in OUT_OF_MONEY)
+
+
 def _unreadable(error: BaseException) -> bool:
     """Whether an answer came back that the client can't make sense of."""
     named = type(error).__name__ in ("OpenAIResponseError", "APIResponseValidationError")
@@ -292,7 +301,7 @@ def open_model(settings: Settings) -> Any:
         return get_model(
             "hf/local", config=config, model_path=settings.model_folder, dtype="auto", memoize=False
         )
-    extra = {"max_retries": 0} if settings.model.startswith(MAX_RETRIES_ZERO) else {}
+    extra = {"max_retries": 0} if settings.model.startswith(RETRYING_CLIENTS) else {}
     return get_model(settings.model, config=config, memoize=False, **extra)
 
 
