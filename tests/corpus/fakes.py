@@ -7,13 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from midspec.corpus.lists import Lister
-from midspec.corpus.sheet import make_sheet
+from midspec.corpus.prompts import prompt
 from midspec.llm.asker import Spent
 from midspec.llm.ledger import Answer, Call
 from midspec.llm.settings import Limits, Teacher
 from midspec.spec.read import clauses
 from midspec.text import fill_in
+from midspec.write.lists import Lister
+from midspec.write.sheet import make_sheet
 from tests import teacher_answers, tiny
 
 IDENTITY = {"model_name": "Tiny", "provider_name": "Testers"}
@@ -93,4 +94,4 @@ def pretend(call: Call) -> str:
 
 def lister(asker: FakeAsker, spec: str = PROSE, draw: int = 0) -> Lister:
     """A lister about a spec's text."""
-    return Lister(asker, make_sheet(spec, clauses(spec)), IDENTITY, draw)  # type: ignore[arg-type]
+    return Lister(asker, make_sheet(spec, clauses(spec)), IDENTITY, draw, prompt, 1)  # type: ignore[arg-type]

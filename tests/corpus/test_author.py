@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from midspec.corpus.author import Author, Needed, Outcome, Style
+from midspec.corpus.author import Author, Outcome, Style
 from midspec.corpus.prompts import PROMPT_VERSION, VERDICT_SCHEMA
 from midspec.corpus.tree import ROUNDS
 from midspec.errors import TeacherError
@@ -18,6 +18,7 @@ from midspec.llm.asker import NotAnsweredError
 from midspec.llm.ledger import Call
 from midspec.records import Document
 from midspec.text import estimate_tokens
+from midspec.write.flow import Needed
 
 from .fakes import PROSE, RULES, FakeAsker, answer_to, lister, pretend
 
@@ -42,7 +43,7 @@ def written(made: Author, n: int = 1) -> list[Outcome]:
         async with aclosing(made.outcomes(needed)) as outcomes:
             async for outcome in outcomes:
                 found.append(outcome)
-                needed.taken, needed.documents = len(found), n - len(found)
+                needed.taken, needed.rows = len(found), n - len(found)
                 if len(found) == n:
                     break
         return found

@@ -3,18 +3,20 @@
 import asyncio
 from contextlib import aclosing
 
-from midspec.corpus.author import Author, Needed, Style
+from midspec.corpus.author import Author, Style
 from midspec.corpus.outline import Outline
-from midspec.corpus.sheet import make_sheet
+from midspec.corpus.prompts import prompt
 from midspec.corpus.tree import ROUNDS, Idea, Tree
 from midspec.spec.read import clauses
+from midspec.write.flow import Needed
+from midspec.write.sheet import make_sheet
 
 from .fakes import IDENTITY, PROSE, FakeAsker
 
 
 def outline(asker: FakeAsker | None = None, spec: str = PROSE, draw: int = 0) -> Outline:
     sheet = make_sheet(spec, clauses(spec))
-    return Outline(asker or FakeAsker(), sheet, IDENTITY, draw)  # type: ignore[arg-type]
+    return Outline(asker or FakeAsker(), sheet, IDENTITY, draw, prompt, 1)  # type: ignore[arg-type]
 
 
 def ideas(rounds: int, spec: str = PROSE, draw: int = 0) -> list[list[Idea]]:
@@ -46,7 +48,7 @@ def test_nothing_is_asked_for_the_plan() -> None:
         async with aclosing(made.outcomes(needed)) as outcomes:
             async for outcome in outcomes:
                 found.append(outcome.idea.id)
-                needed.taken, needed.documents = len(found), 12 - len(found)
+                needed.taken, needed.rows = len(found), 12 - len(found)
                 if len(found) == 12:
                     break
         return found

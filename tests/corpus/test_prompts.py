@@ -10,18 +10,26 @@ from pathlib import Path
 import pytest
 
 from midspec.corpus import prompts
-from midspec.corpus.author import Author, Needed, Style
+from midspec.corpus.author import Author, Style
 from midspec.corpus.outline import Outline
-from midspec.corpus.prompts import LIST_SCHEMA, VERDICT_SCHEMA, prompt
-from midspec.corpus.sheet import make_sheet
+from midspec.corpus.prompts import VERDICT_SCHEMA, prompt
 from midspec.llm.ledger import Call
 from midspec.spec.read import clauses
 from midspec.text import fill_in
+from midspec.write import prompts as shared
+from midspec.write.flow import Needed
+from midspec.write.lists import LIST_SCHEMA
+from midspec.write.sheet import make_sheet
 
 from .fakes import IDENTITY, PROSE, RULES, FakeAsker, lister, pretend
 
 FOLDER = Path(prompts.__file__).with_suffix("")
-FILES = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.md")}
+SHARED = Path(shared.__file__).with_suffix("")
+FILES = {
+    path.relative_to(folder).as_posix(): path
+    for folder in (FOLDER, SHARED)
+    for path in folder.rglob("*.md")
+}
 PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 FRAMINGS = ("does", "should", "assistants", "other-model", "humans")
 FAITHFUL = json.dumps({"faithful": True, "contradictions": [], "inventions": [], "reason": ""})
@@ -35,8 +43,8 @@ def run(made: Author, documents: int) -> None:
         async with aclosing(made.outcomes(needed)) as outcomes:
             async for _ in outcomes:
                 needed.taken += 1
-                needed.documents -= 1
-                if not needed.documents:
+                needed.rows -= 1
+                if not needed.rows:
                     break
 
     asyncio.run(work())
@@ -45,7 +53,7 @@ def run(made: Author, documents: int) -> None:
 def small_run(spec: str) -> list[Call]:
     """Every call of a run with a teacher that writes by small prompts and leaves planning alone."""
     asker = FakeAsker()
-    planner = Outline(asker, make_sheet(spec, clauses(spec), small=True), IDENTITY, 0)  # type: ignore[arg-type]
+    planner = Outline(asker, make_sheet(spec, clauses(spec), small=True), IDENTITY, 0, prompt, 1)  # type: ignore[arg-type]
     made = Author(asker, None, planner, Style(prompts="small", planner="spec"), "old")  # type: ignore[arg-type]
     run(made, 12)
     return asker.calls
@@ -103,7 +111,7 @@ def test_every_file_is_used_and_each_of_its_placeholders_filled(
         filled.setdefault(text, set()).update(values)
         return fill_in(text, values)
 
-    monkeypatch.setattr(prompts, "fill_in", recording)
+    monkeypatch.setattr(shared, "fill_in", recording)
     for spec in (PROSE, RULES):
         for structured in (False, True):
             whole_run(spec, structured)

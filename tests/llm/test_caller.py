@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from midspec.corpus.prompts import LIST_SCHEMA
 from midspec.errors import StoreError
 from midspec.llm.caller import Caller, Desk, Settings, UnansweredError, _wait, open_model
 from midspec.llm.ledger import UNREADABLE, Answer, Call, LedgerReader, LedgerWriter
+from midspec.write.lists import LIST_SCHEMA
 
 from .conftest import KEY
 from .scripted import Reply, Scripted

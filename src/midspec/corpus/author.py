@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from midspec.corpus.lists import Lister, bullets
 from midspec.corpus.plan import load_data
 from midspec.corpus.prompts import PROMPT_VERSION, VERDICT_SCHEMA, prompt
 from midspec.corpus.tree import ROUNDS, Idea, Kind, Topic, Tree, ideas_expected
-from midspec.errors import TeacherError
 from midspec.llm.asker import Asker, NotAnsweredError
 from midspec.llm.ledger import Call
 from midspec.llm.read import UnreadableError, read_document, read_object, usable
 from midspec.llm.settings import Teacher
 from midspec.records import Document
 from midspec.text import estimate_tokens
+from midspec.write.flow import Needed, drop, in_order
+from midspec.write.lists import Lister, bullets
 
 MAX_DRAFTS = 3  # answers to one brief before it is given up
 UNITS_AT_ONCE = 12  # whose ideas are dealt together
@@ -74,35 +74,6 @@ class Outcome:
 
 
 @dataclass
-class Needed:
-    """How many documents are still wanted, as the stage knows it; that decides how far ahead to
-    ask."""
-
-    documents: int
-    taken: int = 0
-    under_way: int = 0
-    later: int = 0  # documents that will be wanted if the first ones are good
-
-    def in_all(self) -> int:
-        """Documents wanted from the first on."""
-        return self.taken + self.documents
-
-    def rounds(self) -> int:
-        """How many rounds of plans to begin: what is wanted, and a tenth of what may be."""
-        wanted = sum(r.documents < self.in_all() for r in ROUNDS) + 1
-        ready = sum(r.documents <= self.later // 10 for r in ROUNDS)
-        return min(len(ROUNDS), max(wanted, ready))
-
-    def unbegun(self) -> int:
-        """Documents wanted beyond those under way."""
-        return self.documents - self.under_way
-
-    def ahead(self, connections: int) -> int:
-        """How many ideas to have under way: what is wanted, as far as connections can carry it."""
-        return max(1, min(self.documents, 8 * connections))
-
-
-@dataclass
 class Author:
     """Writes the documents of one corpus."""
 
@@ -117,37 +88,10 @@ class Author:
 
     def __post_init__(self) -> None:
         self.tree = Tree(self.lister, self.balance)
-        # Plans go first: no more drafts wait for a connection than keep all of them busy.
-        self.drafting = asyncio.Semaphore(self.asker.limits.connections + 8)
 
-    async def outcomes(self, needed: Needed) -> AsyncGenerator[Outcome, None]:
-        """What becomes of the ideas, in their order, until nobody asks for more.
-
-        No more is begun than `needed` says, so that little is paid for that isn't used.
-        """
-        under_way: deque[asyncio.Task[Outcome]] = deque()
-        ideas = self._ideas(needed)
-        try:
-            more = True
-            while True:
-                while more and len(under_way) < needed.ahead(self.asker.limits.connections):
-                    try:
-                        idea = await anext(ideas)
-                    except StopAsyncIteration:
-                        more = False
-                        break
-                    under_way.append(asyncio.create_task(self._write(idea)))
-                    needed.under_way = len(under_way)
-                    if under_way[0].done():
-                        break
-                if not under_way:
-                    return
-                outcome = await under_way.popleft()
-                needed.under_way = len(under_way)
-                yield outcome
-        finally:
-            await ideas.aclose()
-            await _drop([*under_way])
+    def outcomes(self, needed: Needed) -> AsyncGenerator[Outcome, None]:
+        """What becomes of the ideas, in their order."""
+        return in_order(self._ideas(needed), self._written, needed, self.asker.limits.connections)
 
     async def _ideas(self, needed: Needed) -> AsyncGenerator[Idea, None]:
         """Ideas in order; the next units are asked for while earlier ones are written."""
@@ -155,7 +99,7 @@ class Author:
         rounds: list[asyncio.Task[list[tuple[Topic, Kind]]]] = []
         try:
             for n in range(len(ROUNDS)):
-                begun = max(needed.rounds(), n + 1)
+                begun = max(rounds_to_begin(needed), n + 1)
                 rounds += [
                     asyncio.create_task(self.tree.units(k)) for k in range(len(rounds), begun)
                 ]
@@ -176,17 +120,13 @@ class Author:
                     for idea in await asked.popleft():
                         yield idea
         finally:
-            await _drop([*asked, *rounds])
+            await drop([*asked, *rounds])
 
     def plan_failures(self) -> list[dict[str, str]]:
         """What of the plan gave nothing, in a fixed order; not what was asked ahead in vain."""
         failures = self.lister.failures
         used = [f for f in failures if f["step"] != "ideas" or f["id"] in self.taken_up]
         return sorted(used, key=lambda f: (f["step"], f["id"], f["reason"]))
-
-    async def _write(self, idea: Idea) -> Outcome:
-        async with self.drafting:
-            return await self._written(idea)
 
     async def _written(self, idea: Idea) -> Outcome:
         call = self._draft_call(idea)
@@ -368,10 +308,8 @@ def _verdict(document: str, found: dict[str, Any]) -> Verdict:
     )
 
 
-async def _drop(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel what nobody waits for any more."""
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError, TeacherError, NotAnsweredError, UnreadableError):
-            await task
+def rounds_to_begin(needed: Needed) -> int:
+    """How many rounds of plans to begin: what is wanted, and a tenth of what may be."""
+    wanted = sum(r.documents < needed.in_all() for r in ROUNDS) + 1
+    ready = sum(r.documents <= needed.later // 10 for r in ROUNDS)
+    return min(len(ROUNDS), max(wanted, ready))

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from midspec.corpus.lists import ITEM_TOKENS
-from midspec.corpus.sheet import make_sheet
 from midspec.corpus.stage import CorpusConfig
 from midspec.corpus.tree import ROUNDS
 from midspec.llm.prices import price_of, prices_as_of
 from midspec.records import Clause
 from midspec.text import estimate_tokens
+from midspec.write.lists import ITEM_TOKENS
+from midspec.write.sheet import make_sheet
 
 EXPECTED_YIELD = 0.9  # of documents, until a run has measured its own
 RETRIES = 1.1  # calls asked again for an answer that couldn't be used

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from midspec.corpus.lists import Lister
 from midspec.corpus.plan import SENTENCE_END, load_data
 from midspec.llm.read import ListItem
 from midspec.records import Clause
+from midspec.write.lists import Lister
 
 NAME_WORDS = 8
 

@@ -11,12 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from midspec import progress
-from midspec.corpus.author import Author, Needed, Outcome, Style, Verdict
-from midspec.corpus.lists import Lister
+from midspec.corpus.author import Author, Outcome, Style, Verdict
 from midspec.corpus.offline import check_material, offline_documents, read_material
 from midspec.corpus.outline import Outline
+from midspec.corpus.prompts import PROMPT_VERSION, prompt
 from midspec.corpus.review import Shelf, diversity
-from midspec.corpus.sheet import make_sheet
 from midspec.corpus.variants import break_spec, ordinary_documents
 from midspec.errors import DataError, TeacherError
 from midspec.files import read_json, read_rows, write_json, write_rows
@@ -25,6 +24,9 @@ from midspec.llm.asker import Asker, Spent, asking
 from midspec.llm.settings import Limits, Teacher, current_limits
 from midspec.records import Assertion, Clause, Document, Item
 from midspec.run.stage import Source, Stage, Summary
+from midspec.write.flow import Needed
+from midspec.write.lists import Lister
+from midspec.write.sheet import make_sheet
 
 MAX_SET_ASIDE = 0.5  # of the offline teacher's documents; more and the spec holds too little
 PROBE_DOCUMENTS = 20  # after so many an LLM's yield is told, and judged
@@ -193,7 +195,7 @@ def _write_with_llm(
                 judge = await stack.enter_async_context(asking(config.judge, limits, other, spent))
             planner = Outline if config.style.planner == "spec" else Lister
             sheet = make_sheet(spec, clauses, config.style.prompts == "small")
-            lister = planner(asker, sheet, config.identity, config.draw)
+            lister = planner(asker, sheet, config.identity, config.draw, prompt, PROMPT_VERSION)
             author = Author(
                 asker,
                 judge if config.judge else None,
@@ -220,7 +222,7 @@ async def _fill(config: CorpusConfig, author: Author, limits: Limits, shelf: She
             left = _left(config, shelf)
             probed = max(0, PROBE_DOCUMENTS - written.asked)
             needed.taken = written.asked
-            needed.documents = min(left, probed) if probed else left
+            needed.rows = min(left, probed) if probed else left
             note = f"{len(shelf.kept)} documents, {shelf.tokens:,} tokens, ${spent.cost:,.2f}"
             progress.report(len(shelf.kept), len(shelf.kept) + left, note)
             if written.asked == PROBE_DOCUMENTS:

@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from midspec.corpus.lists import Lister, bullets
 from midspec.corpus.plan import load_data
 from midspec.llm.read import ListItem
 from midspec.records import Assertion, Genre
+from midspec.write.lists import Lister, bullets
 
 REGISTERS_SHOWN = 12
 CLAUSES_SHOWN = 40

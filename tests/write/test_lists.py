@@ -4,14 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from midspec.corpus.lists import Lister, bullets
-from midspec.corpus.prompts import LIST_SCHEMA
 from midspec.errors import TeacherError
 from midspec.llm.asker import NotAnsweredError
 from midspec.llm.ledger import Call
 from midspec.llm.read import ListItem
-
-from .fakes import FakeAsker, Say, lister
+from midspec.write.lists import LIST_SCHEMA, Lister, bullets
+from tests.corpus.fakes import FakeAsker, Say, lister
 
 VALUES = {"domain": "Haste", "about": "What is rushed.", "passages": "Tiny weighs."}
 KNOWN = [ListItem("Tea", "Warm drinks.", ()), ListItem("Rain", "Falls.", ())]

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from midspec.corpus import sheet as module
-from midspec.corpus.sheet import Sheet, make_sheet
 from midspec.spec.read import clauses, read_spec
+from midspec.write import sheet as module
+from midspec.write.sheet import Sheet, make_sheet
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,13 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from midspec.corpus.prompts import LIST_SCHEMA, PROMPT_VERSION, prompt
-from midspec.corpus.sheet import Sheet
 from midspec.errors import TeacherError
 from midspec.llm.asker import Asker, NotAnsweredError
 from midspec.llm.ledger import Call
 from midspec.llm.read import ListItem, UnreadableError, read_items
+from midspec.write.prompts import Prompts
+from midspec.write.sheet import Sheet
 
+LIST_SCHEMA = """{"type": "object", "properties": {"items": {"type": "array", "items": {
+"type": "object", "properties": {"name": {"type": "string"}, "description": {"type": "string"},
+"clauses": {"type": "array", "items": {"type": "string"}}},
+"required": ["name", "description", "clauses"], "additionalProperties": false}}},
+"required": ["items"], "additionalProperties": false}"""
 MAX_SAMPLES = 3  # answers to one question before it is given up
 MAX_FRUITLESS = 3  # questions of one step in a row that give nothing before the stage stops
 ITEM_TOKENS = 160  # room for one item of a list
@@ -27,6 +32,8 @@ class Lister:
     sheet: Sheet
     identity: dict[str, str]
     draw: int
+    prompt: Prompts
+    prompt_version: int
     failures: list[dict[str, str]] = field(default_factory=list)
     fruitless: Counter[str] = field(default_factory=Counter)
 
@@ -79,17 +86,17 @@ class Lister:
     ) -> tuple[Call, str]:
         """The call, and the part of it that says in which form to answer."""
         prose = self.sheet.form
-        form = prompt(
+        form = self.prompt(
             "format_json" if self.asker.structured else "format_list", prose, {"n": str(n)}
         )
-        parts = [prompt(step, prose, {**self.identity, **values, "n": str(n)})]
+        parts = [self.prompt(step, prose, {**self.identity, **values, "n": str(n)})]
         if known:
             listed = bullets([f"{item.name}: {item.description}" for item in known])
-            parts.append(prompt("existing", prose, {"existing": listed}))
+            parts.append(self.prompt("existing", prose, {"existing": listed}))
         teacher = self.asker.teacher
         call = Call(
             step=step,
-            prompt_version=PROMPT_VERSION,
+            prompt_version=self.prompt_version,
             model=teacher.model,
             system=self.system(section),
             user="\n\n".join([*parts, form]),
@@ -104,7 +111,7 @@ class Lister:
     def system(self, section: int) -> str:
         """The system message, the same for every call about a section of the spec."""
         values = {**self.identity, "spec": self.sheet.sections[section].text}
-        return prompt("system", self.sheet.form, values)
+        return self.prompt("system", self.sheet.form, values)
 
     async def _read_or_repair(self, call: Call, form: str) -> tuple[list[ListItem], list[str]]:
         answer = await self.asker.ask(call)
@@ -114,7 +121,7 @@ class Lister:
             if not problem.repairable:
                 raise
             values = {"answer": answer.text, "problem": str(problem)}
-            user = f"{prompt('repair', self.sheet.form, values)}\n\n{form}"
+            user = f"{self.prompt('repair', self.sheet.form, values)}\n\n{form}"
             return read_items(
                 await self.asker.ask(replace(call, user=user, step=f"{call.step} (repair)"))
             )

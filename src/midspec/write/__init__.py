@@ -1,0 +1,1 @@
+"""What corpora and demonstrations share in having an LLM write."""
