@@ -80,7 +80,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
             teacher.spent, teacher.limits = spent, limits
             yield teacher
 
-        monkeypatch.setattr("midspec.corpus.stage.asking", asking)
+        monkeypatch.setattr("midspec.llm.asker.asking", asking)
         path = tmp_path / "spec.md"
         path.write_text(spec, encoding="utf-8")
         config, said = replace(CONFIG, **changes), []
@@ -175,7 +175,9 @@ def test_a_yield_under_the_floor_stops_with_words(write: Write) -> None:
 def test_a_teacher_that_never_gives_a_document_is_not_asked_for_ever(write: Write) -> None:
     """With --min-yield 0 nothing else would end it before the plan does, after 300,000 ideas."""
     refusing = FakeAsker({"document": lambda call: REFUSED})
-    with pytest.raises(MidspecError, match=r"No document could be kept; reasons: refused \(100\)"):
+    with pytest.raises(
+        MidspecError, match=r"None of 100 documents could be kept; reasons: refused \(100\)"
+    ):
         write(refusing, limits=Limits(min_yield=0.0), documents=3)
 
 

@@ -62,6 +62,20 @@ class Verdict:
     reason: str
     problem: str = ""
 
+    def objection(self) -> str:
+        """Why a document isn't kept, in words; a verdict that can't be read is a reason, too."""
+        if self.faithful:
+            return ""
+        if self.problem:
+            return f"judge: {self.problem}"
+        for what, found in (
+            ("contradicts the spec", self.contradictions),
+            ("invents", self.inventions),
+        ):
+            if found:
+                return f"judge: {what}: {found[0]}"
+        return f"judge: unfaithful: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -13,21 +13,8 @@ from midspec.corpus.plan import load_data
 from midspec.leaks import LeakFinder
 from midspec.records import Document
 from midspec.text import NearDuplicates, plain_words
+from midspec.write.talk import meta_talk
 
-META_TALK = re.compile(
-    r"\b(?:(?:this|the following) (?:synthetic|fictional|generated|made-up) "
-    r"(?:document|text|piece|article|example)|synthetic (?:document|data|training)|"
-    r"as (?:requested|instructed) in the prompt|"
-    r"the (?:user|prompt|instructions?) (?:asks?|asked|wants?|says?) (?:me|for a document)|"
-    r"training (?:data|document|corpus) for (?:a|an|the) (?:language )?model|"
-    r"as an ai language model|i(?: have|['’]ve) (?:written|generated|drafted) (?:this|the) "
-    r"document|midtraining)\b|\bword count:"
-    r"|</?spec>|^(?:how to write it|kind of document|this must come up in it|"
-    r"the spec['’]s passages)\b"
-    r"|\[s\d+\.p\d+\]|\[(?:your )?(?:name|date|insert[^\]]*|company|city)\]|\{model_name\}|"
-    r"\{provider_name\}",
-    re.IGNORECASE | re.MULTILINE,
-)
 OPENING_WORDS = 6
 NEARLY = "nearly repeats"
 CAPITAL = r"[^\W\d_a-z]"
@@ -74,8 +61,8 @@ class Shelf:
 
     def _objection(self, document: Document) -> str:
         text = document.text
-        if found := META_TALK.search(text):
-            return f"meta-talk: {found[0]!r}"
+        if found := meta_talk(text):
+            return found
         if item := self.leaks.find(text):
             return f"leaks eval item {item}"
         if self.max_alike and (reason := self._worn(text)):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import asdict, dataclass, field, replace
-from hashlib import sha256
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from midspec import progress
@@ -17,20 +15,19 @@ from midspec.corpus.outline import Outline
 from midspec.corpus.prompts import PROMPT_VERSION, prompt
 from midspec.corpus.review import Shelf, diversity
 from midspec.corpus.variants import break_spec, ordinary_documents
-from midspec.errors import DataError, TeacherError
+from midspec.errors import DataError
 from midspec.files import read_json, read_rows, write_json, write_rows
 from midspec.leaks import LeakFinder
-from midspec.llm.asker import Asker, Spent, asking
-from midspec.llm.settings import Limits, Teacher, current_limits
+from midspec.llm.asker import asking_both
+from midspec.llm.ledger import ledger_file
+from midspec.llm.settings import Teacher, current_limits
 from midspec.records import Assertion, Clause, Document, Item
 from midspec.run.stage import Source, Stage, Summary
-from midspec.write.flow import Needed
+from midspec.write.fill import fill
 from midspec.write.lists import Lister
 from midspec.write.sheet import make_sheet
 
 MAX_SET_ASIDE = 0.5  # of the offline teacher's documents; more and the spec holds too little
-PROBE_DOCUMENTS = 20  # after so many an LLM's yield is told, and judged
-BARREN_DOCUMENTS = 100  # after so many without one that can be kept, none is likely to come
 MAX_ALIKE = 3  # how often an opening or an invented name may occur in a small corpus
 
 
@@ -85,14 +82,54 @@ def corpus_stage(
 
 
 @dataclass
-class Written:
-    """What came of writing, beside the shelf."""
+class Filling:
+    """A corpus while it is being written."""
 
-    assertions: Sequence[Assertion]
+    config: CorpusConfig
+    shelf: Shelf
+    assertions: Sequence[Assertion] = ()
     failed: list[dict[str, str]] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     asked: int = 0
     figures: dict[str, object] = field(default_factory=dict)
+    noun: str = "documents"
+
+    def take(self, outcome: Outcome) -> None:
+        """One idea's outcome: kept, set aside or failed, and its verdict with it."""
+        if outcome.document is None:
+            text = f"{outcome.idea.title}: {outcome.idea.text}"
+            row = {"id": outcome.idea.id, "step": "document", "reason": outcome.reason}
+            self.failed.append(row | {"idea": text})
+            return
+        objection = ""
+        if outcome.verdict:
+            self.verdicts.append(outcome.verdict)
+            objection = outcome.verdict.objection()
+        self.shelf.take(outcome.document, objection)
+
+    def left(self) -> int:
+        """How many documents are wanted, from the mean length so far or the length asked for."""
+        config, shelf = self.config, self.shelf
+        if config.documents is not None:
+            return config.documents - len(shelf.kept)
+        if shelf.tokens >= config.tokens:
+            return 0
+        mean = shelf.tokens / len(shelf.kept) if shelf.kept else config.style.document_tokens
+        return max(1, round((config.tokens - shelf.tokens) / mean))
+
+    def kept(self) -> int:
+        """How many documents are kept."""
+        return len(self.shelf.kept)
+
+    def tokens(self) -> int:
+        """How many tokens these have."""
+        return self.shelf.tokens
+
+    def reasons(self) -> Counter[str]:
+        """Why documents weren't kept, and how often."""
+        reasons = Counter(str(row["reason"])[:80] for row in self.shelf.aside)
+        reasons.update(row["reason"][:80] for row in self.failed)
+        return reasons
 
 
 def write_corpus(config: CorpusConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
@@ -101,8 +138,9 @@ def write_corpus(config: CorpusConfig, inputs: Mapping[str, Path], out: Path) ->
     avoid = [item for key in inputs if key[:5] == "avoid" for item in read_rows(inputs[key], Item)]
     clauses = read_rows(inputs["spec"] / "clauses.jsonl", Clause)
     shelf = Shelf(LeakFinder(avoid))
+    written = Filling(config, shelf)
     write = _write_offline if config.teacher.offline else _write_with_llm
-    written = write(config, inputs, out, clauses, shelf)
+    write(written, inputs, out, clauses)
     documents = [replace(d, prefix=config.tag) for d in shelf.kept]
     mixed: list[Document] = []
     if config.mix_share:
@@ -132,17 +170,14 @@ def write_corpus(config: CorpusConfig, inputs: Mapping[str, Path], out: Path) ->
 
 
 def _write_offline(
-    config: CorpusConfig,
-    inputs: Mapping[str, Path],
-    out: Path,
-    clauses: Sequence[Clause],
-    shelf: Shelf,
-) -> Written:
+    written: Filling, inputs: Mapping[str, Path], out: Path, clauses: Sequence[Clause]
+) -> None:
+    config, shelf = written.config, written.shelf
     material = read_material(
         inputs, clauses, config.identity, config.attribution == "broken", config.draw
     )
-    known = check_material(material, config.spec)
-    written = Written(known, figures={"contrasts": len(material.contrasts), "cost": 0.0})
+    written.assertions = check_material(material, config.spec)
+    written.figures = {"contrasts": len(material.contrasts), "cost": 0.0}
     for document in offline_documents(material, config.spec, config.provider_name, config.draw):
         shelf.take(document)
         written.asked += 1
@@ -154,167 +189,34 @@ def _write_offline(
                 "tokens. Ask for fewer, or add an item file."
             )
         progress.report(shelf.tokens, config.tokens, f"{len(shelf.kept)} documents")
-        if _left(config, shelf) <= 0:
-            return written
-    raise AssertionError("the offline teacher never ends")
-
-
-def _left(config: CorpusConfig, shelf: Shelf) -> int:
-    """How many documents are still needed, from the mean length so far or the length asked for."""
-    if config.documents is not None:
-        return config.documents - len(shelf.kept)
-    if shelf.tokens >= config.tokens:
-        return 0
-    mean = shelf.tokens / len(shelf.kept) if shelf.kept else config.style.document_tokens
-    return max(1, round((config.tokens - shelf.tokens) / mean))
+        if written.left() <= 0:
+            return
 
 
 def _write_with_llm(
-    config: CorpusConfig,
-    inputs: Mapping[str, Path],
-    out: Path,
-    clauses: Sequence[Clause],
-    shelf: Shelf,
-) -> Written:
+    written: Filling, inputs: Mapping[str, Path], out: Path, clauses: Sequence[Clause]
+) -> None:
+    config, shelf = written.config, written.shelf
     spec = (inputs["spec"] / "spec.md").read_text(encoding="utf-8")
     if config.attribution == "broken":
         table = read_json(inputs["spec"] / "preferences.json")
         clauses, spec = break_spec(clauses, table, config.draw)
-    shelf.said = spec
-    shelf.max_alike = MAX_ALIKE
+    shelf.said, shelf.max_alike = spec, MAX_ALIKE
     limits = current_limits()
-    ledger = (limits.ledger or out / "ledger") / f"{_ledger_name(config, spec)}.jsonl"
+    ledger = ledger_file(
+        limits.ledger or out / "ledger", "corpus", config.spec, spec, config.teacher
+    )
 
-    async def work() -> Written:
-        async with AsyncExitStack() as stack:
-            spent = Spent()
-            asker = await stack.enter_async_context(asking(config.teacher, limits, ledger, spent))
-            judge = asker
-            if config.judge and config.judge != config.teacher:
-                other = ledger.with_name(f"{ledger.stem}-judge.jsonl")
-                judge = await stack.enter_async_context(asking(config.judge, limits, other, spent))
+    async def work() -> None:
+        async with asking_both(config.teacher, config.judge, limits, ledger) as (asker, judge):
             planner = Outline if config.style.planner == "spec" else Lister
             sheet = make_sheet(spec, clauses, config.style.prompts == "small")
             lister = planner(asker, sheet, config.identity, config.draw, prompt, PROMPT_VERSION)
-            author = Author(
-                asker,
-                judge if config.judge else None,
-                lister,
-                config.style,
-                config.spec,
-                config.balance,
-            )
-            return await _fill(config, author, limits, shelf)
+            author = Author(asker, judge, lister, config.style, config.spec, config.balance)
+            written.asked = await fill(author.outcomes, written, asker.spent, limits.min_yield)
+            used = {name for document in shelf.kept for name in document.assertions}
+            written.assertions = [author.tree.assertions[name] for name in sorted(used)]
+            written.failed += author.plan_failures()
+            written.figures = asker.spent.figures()
 
-    return asyncio.run(work())
-
-
-async def _fill(config: CorpusConfig, author: Author, limits: Limits, shelf: Shelf) -> Written:
-    """Take outcomes in the order of their ideas until the corpus is as large as it should be."""
-    written = Written([])
-    # Little is planned and begun before the first documents have shown what the teacher gives.
-    whole, spent = _left(config, shelf), author.asker.spent
-    needed = Needed(min(PROBE_DOCUMENTS, whole), later=whole)
-    async with aclosing(author.outcomes(needed)) as outcomes:
-        async for outcome in outcomes:
-            written.asked += 1
-            _take(outcome, shelf, written)
-            left = _left(config, shelf)
-            probed = max(0, PROBE_DOCUMENTS - written.asked)
-            needed.taken = written.asked
-            needed.rows = min(left, probed) if probed else left
-            note = f"{len(shelf.kept)} documents, {shelf.tokens:,} tokens, ${spent.cost:,.2f}"
-            progress.report(len(shelf.kept), len(shelf.kept) + left, note)
-            if written.asked == PROBE_DOCUMENTS:
-                _probe(config, shelf, written, spent, limits.min_yield)
-            barren = not shelf.kept and written.asked >= BARREN_DOCUMENTS
-            if left <= 0 or barren:
-                break
-        else:
-            progress.say(f"The teacher has no more ideas: {shelf.tokens:,} tokens were written.")
-    if not shelf.kept:
-        raise TeacherError(f"No document could be kept; {_reasons(shelf, written)}.")
-    used = {name for document in shelf.kept for name in document.assertions}
-    known = author.tree.assertions
-    written.assertions = [known[name] for name in sorted(used)]
-    written.failed += author.plan_failures()
-    written.figures = _figures(author.asker)
-    return written
-
-
-def _take(outcome: Outcome, shelf: Shelf, written: Written) -> None:
-    """One idea's outcome: kept, set aside or failed, and its verdict with it."""
-    if outcome.document is None:
-        written.failed.append(
-            {
-                "id": outcome.idea.id,
-                "step": "document",
-                "reason": outcome.reason,
-                "idea": f"{outcome.idea.title}: {outcome.idea.text}",
-            }
-        )
-        return
-    objection = ""
-    if outcome.verdict:
-        written.verdicts.append(outcome.verdict)
-        objection = _objection(outcome.verdict)
-    shelf.take(outcome.document, objection)
-
-
-def _objection(verdict: Verdict) -> str:
-    """A judge's objection in words; a verdict that can't be read is one, too."""
-    if verdict.faithful:
-        return ""
-    if verdict.problem:
-        return f"judge: {verdict.problem}"
-    for what, found in (
-        ("contradicts the spec", verdict.contradictions),
-        ("invents", verdict.inventions),
-    ):
-        if found:
-            return f"judge: {what}: {found[0]}"
-    return f"judge: unfaithful: {verdict.reason}"
-
-
-def _probe(
-    config: CorpusConfig, shelf: Shelf, written: Written, spent: Spent, min_yield: float
-) -> None:
-    """Tell yield, length and cost after the first documents; stop if it isn't worth going on."""
-    kept, asked = len(shelf.kept), written.asked
-    mean = shelf.tokens / max(1, kept)
-    dollars = spent.cost * (kept + _left(config, shelf)) / max(1, kept)
-    progress.say(
-        f"After {asked} documents: {kept} kept, {mean:,.0f} tokens each on the average; "
-        + ("no price known." if spent.unpriced else f"${dollars:,.2f} projected for the whole.")
-    )
-    if kept < min_yield * asked:
-        raise TeacherError(
-            f"Only {kept} of the first {asked} documents could be kept, under the floor of "
-            f"{min_yield:.0%}; {_reasons(shelf, written)}. Every answer is kept. Go on with "
-            "--min-yield 0, or choose another teacher."
-        )
-
-
-def _reasons(shelf: Shelf, written: Written) -> str:
-    """The commonest reasons why documents weren't kept."""
-    reasons = Counter(str(row["reason"])[:80] for row in shelf.aside)
-    reasons.update(row["reason"][:80] for row in written.failed)
-    return "reasons: " + "; ".join(f"{reason} ({n})" for reason, n in reasons.most_common(3))
-
-
-def _figures(asker: Asker) -> dict[str, object]:
-    """What the calls took, for the manifest; no cost where a price isn't known."""
-    spent = asker.spent
-    return {
-        "calls": spent.calls,
-        "calls_in_this_run": spent.asked,
-        "input_tokens": spent.input_tokens,
-        "output_tokens": spent.output_tokens,
-        "cost": None if spent.unpriced else round(spent.cost, 4),
-    }
-
-
-def _ledger_name(config: CorpusConfig, spec: str) -> str:
-    """One ledger for a spec and a teacher: sizes and variants of a corpus share answers."""
-    digest = sha256(f"{spec}\n{asdict(config.teacher)}".encode()).hexdigest()
-    return f"corpus-{config.spec}-{digest[:12]}"
+    asyncio.run(work())

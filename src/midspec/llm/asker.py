@@ -66,6 +66,16 @@ class Spent:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
 
+    def figures(self) -> dict[str, object]:
+        """What the calls took, for a manifest; no cost where a price isn't known."""
+        return {
+            "calls": self.calls,
+            "calls_in_this_run": self.asked,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost": None if self.unpriced else round(self.cost, 4),
+        }
+
 
 class Asker:
     """Answers calls within a budget. Each answer is counted once, whatever run paid for it."""
@@ -225,6 +235,24 @@ class Asker:
         if self.process.stdin:
             self.process.stdin.close()
         await self.process.wait()
+
+
+@asynccontextmanager
+async def asking_both(
+    teacher: Teacher, judge: Teacher | None, limits: Limits, ledger: Path
+) -> AsyncIterator[tuple[Asker, Asker | None]]:
+    """An asker for the teacher and, where there is a judge, one for it, with a common budget.
+
+    The judge's answers have a ledger of their own beside the teacher's, unless both are one model.
+    """
+    spent = Spent()
+    async with asking(teacher, limits, ledger, spent) as asker:
+        if judge is None or judge == teacher:
+            yield asker, asker if judge else None
+            return
+        other = ledger.with_name(f"{ledger.stem}-judge.jsonl")
+        async with asking(judge, limits, other, spent) as judging:
+            yield asker, judging
 
 
 @asynccontextmanager

@@ -78,6 +78,12 @@ class Answer:
         return self.input_tokens + self.output_tokens
 
 
+def ledger_file(folder: Path, stage: str, name: str, spec: str, teacher: object) -> Path:
+    """One ledger for a stage's spec and teacher: sizes and variants of a corpus share answers."""
+    digest = sha256(f"{spec}\n{teacher}".encode()).hexdigest()
+    return folder / f"{stage}-{name}-{digest[:12]}.jsonl"
+
+
 class LedgerReader:
     """Answers by key; where each lies is held in memory, what it says is read when asked for."""
 
