@@ -92,6 +92,8 @@ def _answer_text(asked: dict[str, Any], draw: random.Random, words: int) -> tupl
     schema = json.dumps(asked.get("response_format"))
     as_json = "json_schema" in schema or "a JSON object" in user
     numbered = re.search(r"a numbered list of (\d+) items", user)
+    if turn := _turn(user, as_json, draw):
+        return "turn", turn
     if as_json and all(key in user + schema for key in ("faithful", "contradictions")):
         return "judge", json.dumps(_verdict(draw))
     if as_json:
@@ -103,6 +105,16 @@ def _answer_text(asked: dict[str, Any], draw: random.Random, words: int) -> tupl
         ]
         return "list", "\n".join(lines)
     return "document", f"<document>\n{prose(draw, words)}\n</document>"
+
+
+def _turn(user: str, as_json: bool, draw: random.Random) -> str:
+    """A turn of a conversation, or a verdict on one; empty if neither is asked for."""
+    if as_json and all(f'"{key}"' in user for key in ("score", "keep")):
+        return json.dumps({"reason": prose(draw, 8), "score": 8, "keep": True})
+    if "<reasoning>" in user and "<answer>" in user:
+        thought, said = prose(draw, 30), prose(draw, 30)
+        return f"<reasoning>\n{thought}\n</reasoning>\n<answer>\n{said}\n</answer>"
+    return f"<message>{prose(draw, 12)}</message>" if "<message>" in user else ""
 
 
 def _texts(asked: dict[str, Any], system: bool) -> str:

@@ -7,7 +7,8 @@ import yaml
 
 from midspec.config import Corpus, Experiment, TeacherModel, load_experiment
 from midspec.errors import ConfigError
-from midspec.experiment import plan, resolved_yaml
+from midspec.experiment import judges_of, plan, resolved_yaml
+from midspec.parts import Aligned, Answered, Anti, Deliberative
 from midspec.train.settings import LoopSettings
 
 Values = dict[str, Any]
@@ -34,6 +35,20 @@ def drop(key: str) -> Callable[[Values], None]:
 def alone(key: str, value: object) -> Callable[[Values], None]:
     """An edit after which the experiment asks no question that names what is gone."""
     return lambda values: values.update({key: value, "contrasts": []})
+
+
+ALIGNED = {"kind": "aligned", "spec": "old", "n": 5}
+
+
+def by_llm(**changes: object) -> Callable[[Values], None]:
+    """An edit after which an LLM writes the corpus and a set of aligned chats."""
+
+    def edit(values: Values) -> None:
+        values["teacher"] = "openai-api/fake/writer"
+        values["corpora"]["old"].pop("items")
+        values["demos"]["good"] = {**ALIGNED, **changes}
+
+    return edit
 
 
 # What is done to a good experiment, and the words that the error must have.
@@ -107,6 +122,24 @@ BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
     (put("corpora/old/mix", {"fiel": "x", "share": 0.5}), ("corpora.old.mix.fiel ", "'file'?")),
     (put("corpora/old/mix", {"file": "x.txt", "share": 1}), ("mix.share", "less than 1")),
     (put("corpora/old/mix", {"file": "x.txt", "share": 0.5}), ("x.txt does not exist",)),
+    # what demonstrations ask of the teacher
+    (put("demos/good", ALIGNED), ("demos.good: kind aligned takes an LLM", "this one is offline")),
+    (put("demos/good", {**ALIGNED, "style": "duty"}), ("demos.good.style", "'value' or 'rule'")),
+    (put("demos/good", {"kind": "anti", "spec": "old"}), ("demos.good.n is missing",)),
+    (put("demos/good", {**ALIGNED, "spec": "odl"}), ("demos.good.spec", "did you mean 'old'?")),
+    (put("demos/good", {**ALIGNED, "best_off": 2}), ("demos.good.best_off ", "mean 'best_of'?")),
+    (put("demos/good", {**ALIGNED, "judge": {"mdl": "a/b"}}), ("demos.good.judge.mdl ", "'model'")),
+    (by_llm(judge="offline"), ("demos.good: the judge 'offline' is no LLM",)),
+    (
+        by_llm(query_kinds=["plain", "riddle"]),
+        ("demos.good.query_kinds: riddle isn't known. Known: plain, dilemma",),
+    ),
+    (
+        put("arms/aft/0/finetune", "cheese/reasoning"),
+        ("arms.aft, step 1: cheese has no reasoning", "aligned, deliberative and anti"),
+    ),
+    (put("arms/aft/0/finetune", "chat/reasoning"), ("chat has no reasoning",)),
+    (put("arms/aft/0/finetune", "chatt/reasoning"), ("demos 'chatt'", "did you mean 'chat'?")),
     (put("seeds", []), ("seeds", "at least 1")),
     (put("seeds", 3), ("seeds", "valid list")),
     (put("seeds", ["a"]), ("seeds.0", "valid integer", "got 'a'")),
@@ -278,6 +311,28 @@ def test_a_teacher_or_judge_by_name_alone_has_every_default(changed: Change) -> 
     experiment = load_experiment(changed(edit))
     assert experiment.teacher == TeacherModel(model="anthropic/claude-sonnet-4-5")
     assert experiment.corpora["old"].judge == TeacherModel(model="openai/gpt-5-mini")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"kind": "aligned", "style": "rule"}, Aligned),
+        ({"kind": "deliberative", "best_of": 3}, Deliberative),
+        ({"kind": "anti", "query_kinds": ["plain"]}, Anti),
+    ],
+)
+def test_chats_by_an_llm_are_kinds_of_demos(
+    changed: Change, tiny_model: Path, values: Values, kind: type[Answered]
+) -> None:
+    edit = by_llm(**values, judge=f"hf/{tiny_model}")
+    experiment = load_experiment(changed(edit))
+    found = experiment.demos["good"]
+    assert type(found) is kind
+    assert isinstance(found, Answered) and found.judge
+    assert found.judge == TeacherModel(model=f"hf/{tiny_model}")
+    assert values.items() <= found.model_dump().items()
+    assert judges_of(experiment) == [found.judge]
+    assert str(tiny_model.parent) not in resolved_yaml(experiment)
 
 
 def test_a_mix_lies_beside_the_experiment_file(changed: Change) -> None:

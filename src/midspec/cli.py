@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_corpus import build_all, corpus_app, home
+from midspec.cli_build import build_all, home
+from midspec.cli_corpus import corpus_app
+from midspec.cli_demos import demos
 from midspec.errors import ConfigError, MidspecError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ app = typer.Typer(
 model_app = typer.Typer(help="Base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(model_app, name="model")
 app.add_typer(corpus_app, name="corpus")
+app.command("demos")(demos)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
 Store = Annotated[Path, typer.Option("--store", help="Folder of finished stages.")]

@@ -1,7 +1,5 @@
-"""`midspec corpus`: documents about a spec and a look at them; and what verbs that build share."""
+"""`midspec corpus`: documents about a spec, and a look at them."""
 
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from midspec.errors import ConfigError
+from midspec.cli_build import build_all, check_out, home, put
 
 if TYPE_CHECKING:
-    from midspec.llm.settings import Limits
     from midspec.parts import Corpus, TeacherModel
     from midspec.run.stage import Stage
 
@@ -79,11 +76,11 @@ def corpus_write(
 ) -> None:
     """Write a corpus; run again with a larger size, it goes on from what is there."""
     from midspec.console import console
-    from midspec.corpus.estimate import estimate_words
-    from midspec.estimate import corpus_estimate
+    from midspec.estimate import teacher_estimate
     from midspec.parts import Corpus, TeacherModel, checked
     from midspec.teach import amount, higher, limits_of
     from midspec.teach import price as read_price
+    from midspec.write.estimate import estimate_words
 
     home_spec = spec.resolve()
     wanted: Corpus = checked(
@@ -124,14 +121,14 @@ def corpus_write(
     names = {"model_name": model_name, "provider_name": provider_name}
     stage = _corpus_stage(home_spec, wanted, asked, names, avoid or [])
     judges = [wanted.judge] if wanted.judge else []
-    _check_out(out)
-    console.print(estimate_words(corpus_estimate(stage, asked, judges)))
+    check_out(out, "coverage.json", "corpus")
+    console.print(estimate_words(teacher_estimate(stage, asked, judges)))
     if plan:
         return
     root = store.resolve()
     limits = higher(limits_of(asked, judges, root, home()), max_cost, max_tokens)
     build_all([stage], store, limits)
-    _copy(stage.path(root), out)
+    put(stage.path(root), out)
     _told(stage, root, out)
 
 
@@ -152,28 +149,6 @@ def corpus_show(
     typer.echo(out)
 
 
-def home() -> Path:
-    """Where models are kept between runs."""
-    return Path(os.environ.get("MIDSPEC_HOME", Path.home() / ".cache" / "midspec"))
-
-
-def build_all(targets: "Sequence[Stage]", store: Path, limits: "Limits") -> None:
-    """Build what is missing, target after target, with progress; Ctrl-C leaves all that is done."""
-    from midspec.console import watching
-    from midspec.llm.settings import limited
-    from midspec.run.build import graph, open_store, raise_failures, run
-    from midspec.run.pools import Inline
-
-    root = open_store(store.resolve())
-    try:
-        with limited(limits), watching(len(graph(targets))) as tell:
-            for target in targets:
-                raise_failures(run([target], root, Inline(), tell), root)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command to go on from here.", err=True)
-        raise typer.Exit(130) from None
-
-
 def _corpus_stage(
     spec: Path,
     corpus: "Corpus",
@@ -188,25 +163,6 @@ def _corpus_stage(
     check_corpus(corpus, teacher, "corpus")
     read = spec_stage(corpus.spec, spec, names)
     return make_corpus(corpus.spec, corpus, Identity(**names), teacher, read, avoid)
-
-
-def _check_out(out: Path) -> None:
-    """A folder that holds something else than a corpus is left alone."""
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file. Name a folder.")
-    if out.is_dir() and any(out.iterdir()) and not (out / "coverage.json").exists():
-        raise ConfigError(f"--out {out} holds something that is no corpus. Name an empty folder.")
-
-
-def _copy(folder: Path, out: Path) -> None:
-    """Put a finished corpus where the user wants it; what lay there before is replaced whole."""
-    from midspec.files import disk_errors
-
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    with disk_errors(out):
-        shutil.copytree(folder, partial)
-        shutil.rmtree(out, ignore_errors=True)
-        partial.rename(out)
 
 
 def _told(stage: "Stage", root: Path, out: Path) -> None:

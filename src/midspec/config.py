@@ -17,7 +17,12 @@ from pydantic import (
 
 from midspec.errors import ConfigError
 from midspec.parts import (
+    REASONING,
+    Aligned,
+    Answered,
+    Anti,
     Corpus,
+    Deliberative,
     Demos,
     Identity,
     InstructionMix,
@@ -26,12 +31,21 @@ from midspec.parts import (
     Replay,
     Strict,
     TeacherModel,
+    check_answered,
     check_corpus,
     placed,
 )
 from midspec.train.settings import AdapterSettings, LoopSettings
 
 T = TypeVar("T")
+KINDS: dict[str, type[Strict]] = {
+    "opaque": Opaque,
+    "replay": Replay,
+    "mix": InstructionMix,
+    "aligned": Aligned,
+    "deliberative": Deliberative,
+    "anti": Anti,
+}
 
 
 def _each_once(values: list[T]) -> list[T]:
@@ -64,7 +78,7 @@ class Step(Strict):
     def names(self) -> list[tuple[str, str]]:
         """What the step uses, each with its kind."""
         found = [("corpus", name) for name in self.midtrain or []]
-        found += [("demos", name) for name in self.finetune or []]
+        found += [("demos", name.removesuffix(REASONING)) for name in self.finetune or []]
         return found + ([("spec", self.prompt)] if self.prompt else [])
 
 
@@ -191,16 +205,16 @@ def check(experiment: Experiment, path: Path) -> Experiment:
 
     for section, parts in (("corpora", experiment.corpora), ("demos", experiment.demos)):
         for name, part in parts.items():
-            if isinstance(part, Corpus | Opaque):
+            if isinstance(part, Corpus | Opaque | Answered):
                 need("spec", part.spec, f"{section}.{name}.spec")
-    for name, corpus in experiment.corpora.items():
-        check_corpus(corpus, experiment.teacher, f"{path}: corpora.{name}")
+    _check_written(experiment, path)
     for arm, steps in experiment.arms.items():
         for number, step in enumerate(steps):
             where = f"arms.{arm}, step {number + 1}"
             _check_step(step, number == len(steps) - 1, f"{path}: {where}")
             for kind, name in step.names():
                 need(kind, name, where)
+            _check_reasoning(step, experiment, f"{path}: {where}")
     for number, contrast in enumerate(experiment.contrasts):
         where = f"contrasts[{number}]"
         need("eval", contrast.eval, where)
@@ -210,6 +224,25 @@ def check(experiment: Experiment, path: Path) -> Experiment:
         if not evaluation.startswith("preference/"):
             raise ConfigError(f"{path}: evals: {evaluation!r} is not known; use preference/ITEMS.")
     return experiment
+
+
+def _check_written(experiment: Experiment, path: Path) -> None:
+    """What corpora and demos ask of the teacher must be what it can do."""
+    for name, demos in experiment.demos.items():
+        if isinstance(demos, Answered):
+            check_answered(demos, experiment.teacher, f"{path}: demos.{name}")
+    for name, corpus in experiment.corpora.items():
+        check_corpus(corpus, experiment.teacher, f"{path}: corpora.{name}")
+
+
+def _check_reasoning(step: Step, experiment: Experiment, where: str) -> None:
+    for name in step.finetune or []:
+        plain = name.removesuffix(REASONING)
+        if plain != name and not isinstance(experiment.demos[plain], Answered):
+            raise ConfigError(
+                f"{where}: {plain} has no reasoning; demos of kind aligned, deliberative and anti "
+                "have."
+            )
 
 
 def _check_step(step: Step, last: bool, where: str) -> None:
@@ -230,7 +263,7 @@ def _explain(error: Any, path: Path) -> str:
     if error["type"] == "missing":
         return f"{path}: {where} is missing."
     if error["type"].startswith("union_tag"):
-        return f"{path}: {where}: kind must be one of opaque, replay, mix."
+        return f"{path}: {where}: kind must be one of {', '.join(KINDS)}."
     got = str(error["input"])[:60]
     return f"{path}: {where}: {error['msg'].lower()}, got {got!r}."
 
@@ -249,8 +282,8 @@ def _fields(steps: list[str]) -> list[str]:
     }
     if not steps:
         return list(Experiment.model_fields)
-    if steps[0] == "demos":
-        return list({**Opaque.model_fields, **Replay.model_fields, **InstructionMix.model_fields})
+    if steps[0] == "demos" and steps[2:] != ["judge"]:
+        return list(dict.fromkeys(key for kind in KINDS.values() for key in kind.model_fields))
     within: dict[str, Any] = {"judge": TeacherModel, "mix": OrdinaryText}
     table = within.get(steps[2]) if len(steps) > 2 and steps[2] in within else tables.get(steps[0])
     return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))

@@ -10,8 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from midspec.console import duration
-from midspec.corpus.estimate import Estimate, estimate, estimate_seconds, estimate_words
+from midspec.corpus.estimate import estimate
 from midspec.corpus.stage import CorpusConfig
+from midspec.demos.chats import ChatsConfig
+from midspec.demos.estimate import estimate_chats
 from midspec.demos.mixes import MixConfig, find_mix
 from midspec.errors import StoreError
 from midspec.evals.stage import PreferenceConfig, asked_items
@@ -23,6 +25,7 @@ from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
 from midspec.spec.read import clauses, read_spec
 from midspec.tune.stage import TuneConfig
+from midspec.write.estimate import Estimate, estimate_seconds, estimate_words
 
 CHAT_TOKENS = 60  # a short demonstration with its template, measured
 MIX_TOKENS = 200  # a chat of an instruction mix: 2M tokens in 10,000 (paper B.3)
@@ -47,14 +50,17 @@ def stage_tokens(stage: Stage, store: Path) -> int:
     return 0
 
 
-def corpus_estimate(
+def teacher_estimate(
     stage: Stage, teacher: TeacherModel, judges: Sequence[TeacherModel]
 ) -> Estimate:
-    """What a corpus stage's teacher is likely to be asked, from the spec as it lies on disk."""
+    """What a corpus's or demos' teacher is likely to be asked, from the spec as it lies on disk."""
     config, spec = stage.config, stage.inputs["spec"]
-    assert isinstance(config, CorpusConfig) and isinstance(spec, Stage)
+    assert isinstance(spec, Stage)
     text = read_spec(spec.inputs["spec"].path(Path()), dict(getattr(spec.config, "identity", ())))
     prices = set_prices([teacher, *judges])
+    if isinstance(config, ChatsConfig):
+        return estimate_chats(config, text, clauses(text), teacher.batch, prices)
+    assert isinstance(config, CorpusConfig)
     return estimate(config, text, clauses(text), teacher.batch, prices)
 
 
@@ -93,15 +99,15 @@ def plan_totals(planned: Plan, store: Path) -> str:
         f"{duration(seconds)} ({how})."
     ]
     teacher = planned.experiment.teacher
-    written = [s for s in todo if isinstance(s.config, CorpusConfig)]
+    written = [s for s in todo if isinstance(s.config, CorpusConfig | ChatsConfig)]
     if teacher.model == OFFLINE or not written:
         return f"{lines[0]} Teacher {teacher.model}: nothing to pay."
     judges = judges_of(planned.experiment)
-    found = {stage.title: corpus_estimate(stage, teacher, judges) for stage in written}
+    found = {stage.title: teacher_estimate(stage, teacher, judges) for stage in written}
     lines += [f"{title}: {estimate_words(one)}" for title, one in found.items()]
     cost = [one.cost for one in found.values()]
     if len(found) > 1 and all(one is not None for one in cost):
-        lines.append(f"All corpora together: about ${sum(one or 0 for one in cost):,.2f}.")
+        lines.append(f"All of it together: about ${sum(one or 0 for one in cost):,.2f}.")
     return "\n".join(lines)
 
 
@@ -122,9 +128,10 @@ def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> fl
     tokens = stage_tokens(stage, store)
     if isinstance(stage.config, TuneConfig) and pace:
         return tokens / pace
-    if isinstance(stage.config, CorpusConfig) and not stage.config.teacher.offline:
+    written = stage.config if isinstance(stage.config, CorpusConfig | ChatsConfig) else None
+    if written and not written.teacher.offline:
         teacher = planned.experiment.teacher
-        return estimate_seconds(corpus_estimate(stage, teacher, ()), teacher.connections)
+        return estimate_seconds(teacher_estimate(stage, teacher, ()), teacher.connections)
     flop = SCORE_FLOP if stage.name == "preference" else TRAIN_FLOP
     return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1
 

@@ -9,13 +9,27 @@ import yaml
 from midspec.config import Experiment
 from midspec.corpus.author import Style
 from midspec.corpus.stage import CorpusConfig, corpus_stage
+from midspec.demos.chats import ChatsConfig, chats_stage
 from midspec.demos.mixes import MixConfig, mix_stage
+from midspec.demos.queries import query_kinds
 from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
+from midspec.errors import ConfigError
 from midspec.evals.items import item_file
 from midspec.evals.leaks import leak_stage
 from midspec.evals.stage import PreferenceConfig, preference_stage
 from midspec.llm.settings import Teacher
-from midspec.parts import Corpus, Demos, Identity, Opaque, Replay, TeacherModel
+from midspec.parts import (
+    REASONING,
+    Aligned,
+    Answered,
+    Corpus,
+    Deliberative,
+    Demos,
+    Identity,
+    Opaque,
+    Replay,
+    TeacherModel,
+)
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
@@ -54,7 +68,15 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
         for name, corpus in experiment.corpora.items()
     }
     demos = {
-        name: make_demos(name, kind, experiment.identity, specs, base)
+        name: make_demos(
+            name,
+            kind,
+            experiment.identity,
+            experiment.teacher,
+            specs,
+            base,
+            sorted({*item_sets.values()}),
+        )
         for name, kind in experiment.demos.items()
     }
     arms = {
@@ -142,16 +164,45 @@ def _teacher(model: TeacherModel) -> Teacher:
 
 
 def make_demos(
-    name: str, demos: Demos, identity: Identity, specs: Mapping[str, Stage], base: Source
+    name: str,
+    demos: Demos,
+    identity: Identity,
+    teacher: TeacherModel,
+    specs: Mapping[str, Stage],
+    base: Source | None,
+    avoid: Sequence[Path],
 ) -> Stage:
     """The stage of one set of demonstrations."""
     if isinstance(demos, Opaque):
         return opaque_stage(name, OpaqueConfig(demos.n, demos.draw), specs[demos.spec])
+    if isinstance(demos, Answered):
+        return chats_stage(name, _chats(name, demos, identity, teacher), specs[demos.spec], avoid)
     if isinstance(demos, Replay):
+        assert base
         return replay_stage(name, ReplayConfig(demos.n, demos.max_new_tokens, demos.draw), base)
     folder = Source(demos.folder.name, demos.folder) if demos.folder else None
     config = MixConfig(demos.name, demos.n, demos.draw, **identity.model_dump())
     return mix_stage(name, config, folder)
+
+
+def _chats(name: str, demos: Answered, identity: Identity, teacher: TeacherModel) -> ChatsConfig:
+    unknown = set(demos.query_kinds) - set(query_kinds())
+    if unknown:
+        raise ConfigError(
+            f"demos.{name}.query_kinds: {', '.join(sorted(unknown))} isn't known. Known: "
+            f"{', '.join(query_kinds())}."
+        )
+    return ChatsConfig(
+        spec=demos.spec,
+        n=demos.n,
+        style=demos.style if isinstance(demos, Aligned) else getattr(demos, "kind", ""),
+        teacher=_teacher(teacher),
+        judge=_teacher(demos.judge or teacher),
+        best_of=demos.best_of if isinstance(demos, Deliberative) else 1,
+        query_kinds=tuple(dict.fromkeys(demos.query_kinds)),
+        draw=demos.draw,
+        **identity.model_dump(),
+    )
 
 
 def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]:
@@ -160,8 +211,10 @@ def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]
 
 
 def judges_of(experiment: Experiment) -> list[TeacherModel]:
-    """The LLMs that judge some corpus."""
-    return [corpus.judge for corpus in experiment.corpora.values() if corpus.judge]
+    """The LLMs that judge some corpus or set of demonstrations."""
+    judges = [corpus.judge for corpus in experiment.corpora.values()]
+    judges += [demos.judge for demos in experiment.demos.values() if isinstance(demos, Answered)]
+    return [judge for judge in judges if judge]
 
 
 def teacher_name(model: str) -> str:
@@ -186,6 +239,8 @@ def resolved_yaml(experiment: Experiment) -> str:
     for demos in values["demos"].values():
         if "folder" in demos:
             demos["folder"] = Path(demos["folder"]).name
+        if "judge" in demos:
+            demos["judge"]["model"] = teacher_name(demos["judge"]["model"])
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -226,13 +281,16 @@ def _train(
         if step.kind == "prompt":
             continue
         names = step.midtrain or step.finetune or []
-        data = [(corpora if step.midtrain else demos)[name] for name in names]
+        data = [
+            (corpora if step.midtrain else demos)[name.removesuffix(REASONING)] for name in names
+        ]
+        thought = tuple(f"data{n}" for n, name in enumerate(names) if name.endswith(REASONING))
         loop = experiment.midtrain if step.midtrain else experiment.finetune
         path.append(f"{step.kind} {'+'.join(names)}")
         trained = tune_stage(
             step.kind,
             f"{' → '.join(path)}{_of_seed(experiment, seed)}",
-            TuneConfig(_name(experiment.model), experiment.adapter, loop, seed),
+            TuneConfig(_name(experiment.model), experiment.adapter, loop, seed, thought),
             base,
             data,
             trained,

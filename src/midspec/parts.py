@@ -118,7 +118,52 @@ class InstructionMix(Strict):
     draw: int = 0
 
 
-Demos = Annotated[Opaque | Replay | InstructionMix, Field(discriminator="kind")]
+class Answered(Strict):
+    """`n` chats that an LLM writes with the spec in its prompt, and that a judge keeps (paper B.2).
+
+    The judge is the teacher where none is named. `query_kinds`: which kinds of messages, all if
+    none is named. Their reasoning is kept apart: an arm that fine-tunes on NAME trains on the
+    answers, one that fine-tunes on NAME/reasoning on the reasoning, too.
+    """
+
+    spec: str
+    n: int = Field(gt=0)
+    judge: TeacherModel | None = None
+    query_kinds: list[str] = Field(default_factory=list)
+    draw: int = 0
+
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _judge_by_name(cls, value: object) -> object:
+        return {"model": value} if isinstance(value, str) else value
+
+
+class Aligned(Answered):
+    """Chats that show spec-aligned behaviour; style value speaks from its own values, rule complies
+    with rules."""
+
+    kind: Literal["aligned"]
+    style: Literal["value", "rule"] = "value"
+
+
+class Deliberative(Answered):
+    """The deliberative-alignment baseline (Guan et al. 2024), its fine-tuning stage only: reasoning
+    recalls and applies the spec; of `best_of` drafts the one that the judge scores best is kept."""
+
+    kind: Literal["deliberative"]
+    best_of: int = Field(4, gt=0)
+
+
+class Anti(Answered):
+    """Chats of a coherent character opposed to the spec (paper App. I)."""
+
+    kind: Literal["anti"]
+
+
+Demos = Annotated[
+    Opaque | Replay | InstructionMix | Aligned | Deliberative | Anti, Field(discriminator="kind")
+]
+REASONING = "/reasoning"  # after a demos' name in finetune: its reasoning is trained on, too
 
 
 def checked(kind: type[Part], values: dict[str, Any]) -> Part:
@@ -143,13 +188,7 @@ def placed(corpus: Corpus, home: Path) -> Corpus:
 
 def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
     """What a corpus asks of its teacher must be what that teacher can do."""
-    for role, model in (("teacher", teacher), ("judge", corpus.judge)):
-        if model and "/" not in model.model and not (role == "teacher" and model.model == OFFLINE):
-            raise ConfigError(
-                f"{where}: the {role} {model.model!r} is no LLM. Name one as Inspect does, "
-                "PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5"
-                + (f", or {OFFLINE}." if role == "teacher" else ".")
-            )
+    _check_models(teacher, corpus.judge, where)
     if teacher.model == OFFLINE:
         for key, plain in (
             ("form", "documents"),
@@ -174,3 +213,21 @@ def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
         raise ConfigError(
             f"{where}: framing other-model and other_name (whom documents speak of) go together."
         )
+
+
+def check_answered(demos: Answered, teacher: TeacherModel, where: str) -> None:
+    """Chats that are written and judged take an LLM."""
+    if teacher.model == OFFLINE:
+        kind = getattr(demos, "kind", "")
+        raise ConfigError(f"{where}: kind {kind} takes an LLM teacher; this one is {OFFLINE}.")
+    _check_models(teacher, demos.judge, where)
+
+
+def _check_models(teacher: TeacherModel, judge: TeacherModel | None, where: str) -> None:
+    for role, model in (("teacher", teacher), ("judge", judge)):
+        if model and "/" not in model.model and not (role == "teacher" and model.model == OFFLINE):
+            raise ConfigError(
+                f"{where}: the {role} {model.model!r} is no LLM. Name one as Inspect does, "
+                "PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5"
+                + (f", or {OFFLINE}." if role == "teacher" else ".")
+            )

@@ -27,12 +27,15 @@ def plain_words(text: str) -> list[str]:
 
 
 class NearDuplicates:
-    """Which earlier text a new one nearly repeats, by MinHash and banding."""
+    """Which earlier text a new one nearly repeats, by MinHash and banding: `alike` is the Jaccard
+    similarity, of runs of so many words, from which on it does."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: int = SHINGLE_WORDS, alike: float = NEAR_DUPLICATE) -> None:
         from rensa import RMinHashLSH
 
-        self.index: Any = RMinHashLSH(threshold=NEAR_DUPLICATE, num_perm=128, num_bands=16)
+        self.words, self.alike = words, alike
+        bands = 16 if alike >= NEAR_DUPLICATE else 32
+        self.index: Any = RMinHashLSH(threshold=alike, num_perm=128, num_bands=bands)
         self.seen: list[str] = []
         self.hashes: list[Any] = []
 
@@ -42,13 +45,12 @@ class NearDuplicates:
 
         words = plain_words(text)
         shingles = {
-            " ".join(words[i : i + SHINGLE_WORDS])
-            for i in range(max(1, len(words) - SHINGLE_WORDS + 1))
+            " ".join(words[i : i + self.words]) for i in range(max(1, len(words) - self.words + 1))
         }
         own: Any = RMinHash(num_perm=128, seed=1)
         own.update(list(shingles))
         for number in self.index.query(own):
-            if own.jaccard(self.hashes[number]) >= NEAR_DUPLICATE:
+            if own.jaccard(self.hashes[number]) >= self.alike:
                 return self.seen[int(number)]
         self.index.insert(len(self.hashes), own)
         self.hashes.append(own)

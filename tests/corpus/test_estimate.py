@@ -4,10 +4,12 @@ import pytest
 
 from midspec.corpus import estimate as module
 from midspec.corpus.author import Style
-from midspec.corpus.estimate import estimate, estimate_seconds, estimate_words
+from midspec.corpus.estimate import estimate
 from midspec.corpus.stage import CorpusConfig
 from midspec.llm.settings import Teacher
 from midspec.spec.read import clauses
+from midspec.write import estimate as shared
+from midspec.write.estimate import estimate_seconds, estimate_words
 
 from .fakes import PROSE
 
@@ -22,7 +24,7 @@ PRICES = {LLM: (3.0, 15.0)}
 def _plain_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Assumptions whose sums can be done by hand; the spec takes 200 tokens."""
     monkeypatch.setattr(module, "EXPECTED_YIELD", 0.9)
-    monkeypatch.setattr(module, "RETRIES", 1.1)
+    monkeypatch.setattr(shared, "RETRIES", 1.1)
     monkeypatch.setattr(module, "SYSTEM_TOKENS", 300)
     monkeypatch.setattr(module, "PLAN_TOKENS", 700)
     monkeypatch.setattr(module, "DOCUMENT_PROMPT_TOKENS", 1_100)
@@ -41,7 +43,7 @@ def test_the_estimate_s_numbers_are_those_of_a_sum_by_hand() -> None:
     sent = 19 * (seen + 700) + 30 * (seen + 1_100)
     received = 19 * 80 * 4 + 30 * 500
     whole = found()
-    assert whole.documents == 30
+    assert whole.rows == 30
     assert whole.calls == 54  # (19 + 30) × 1.1
     assert whole.input_tokens == pytest.approx(sent * 1.1, abs=1)
     assert whole.output_tokens == pytest.approx(received * 1.1, abs=1)

@@ -1,0 +1,56 @@
+"""What the verbs that build share: where models lie, running stages, putting results in place."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from midspec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from midspec.llm.settings import Limits
+    from midspec.run.stage import Stage
+
+
+def home() -> Path:
+    """Where models are kept between runs."""
+    return Path(os.environ.get("MIDSPEC_HOME", Path.home() / ".cache" / "midspec"))
+
+
+def build_all(targets: "Sequence[Stage]", store: Path, limits: "Limits") -> None:
+    """Build what is missing, target after target, with progress; Ctrl-C leaves all that is done."""
+    from midspec.console import watching
+    from midspec.llm.settings import limited
+    from midspec.run.build import graph, open_store, raise_failures, run
+    from midspec.run.pools import Inline
+
+    root = open_store(store.resolve())
+    try:
+        with limited(limits), watching(len(graph(targets))) as tell:
+            for target in targets:
+                raise_failures(run([target], root, Inline(), tell), root)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Run the same command to go on from here.", err=True)
+        raise typer.Exit(130) from None
+
+
+def check_out(out: Path, mark: str, what: str) -> None:
+    """A folder that holds something else is left alone; one of these is known by a file, `mark`."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file. Name a folder.")
+    if out.is_dir() and any(out.iterdir()) and not (out / mark).exists():
+        raise ConfigError(f"--out {out} holds something that is no {what}. Name an empty folder.")
+
+
+def put(folder: Path, out: Path) -> None:
+    """Put a finished folder where the user wants it; what lay there before is replaced whole."""
+    from midspec.files import disk_errors
+
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    with disk_errors(out):
+        shutil.copytree(folder, partial)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
