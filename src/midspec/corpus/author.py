@@ -13,10 +13,10 @@ from typing import Any
 from midspec.corpus.plan import load_data
 from midspec.corpus.prompts import PROMPT_VERSION, VERDICT_SCHEMA, prompt
 from midspec.corpus.tree import ROUNDS, Idea, Kind, Topic, Tree, ideas_expected
+from midspec.corpus.write import MONTHS
 from midspec.llm.asker import Asker, NotAnsweredError
 from midspec.llm.ledger import Call
 from midspec.llm.read import UnreadableError, read_document, read_object, usable
-from midspec.llm.settings import Teacher
 from midspec.records import Document
 from midspec.text import estimate_tokens
 from midspec.write.flow import Needed, drop, in_order
@@ -155,8 +155,8 @@ class Author:
         else:
             return Outcome(idea, reason="; ".join(dict.fromkeys(reasons)))
         key = call.key
-        for turn in range(self.style.revise):
-            text, key = await self._revised(idea, text, key, call.max_tokens, turn)
+        for _ in range(self.style.revise):
+            text, key = await self._revised(idea, text, key)
         document = self._document(idea, text, key)
         verdict = await self._judged(idea, document) if self.judge else None
         return Outcome(idea, document, verdict)
@@ -194,7 +194,9 @@ class Author:
             "date": _date(deal),
             "words": str(self._words(idea)),
         }
-        return self._call(self.asker.teacher, self._form(idea), idea, values, self._room())
+        return self.lister.call(
+            self.asker.teacher, self._form(idea), idea.topic.section, values, self._room()
+        )
 
     def _form(self, idea: Idea) -> str:
         """Which prompt: with `both`, every other idea is a series of questions and answers."""
@@ -211,35 +213,20 @@ class Author:
         return max(30, 10 * round(self.style.document_tokens * WORDS_PER_TOKEN * stretch / 10))
 
     def _room(self) -> int:
-        room = self.style.document_tokens * LENGTHS[1] * ROOM
-        return round(room) + self.asker.teacher.reasoning_tokens
+        return round(self.style.document_tokens * LENGTHS[1] * ROOM)
 
-    def _call(
-        self, teacher: Teacher, step: str, idea: Idea, values: dict[str, str], max_tokens: int
-    ) -> Call:
-        return Call(
-            step=step,
-            prompt_version=PROMPT_VERSION,
-            model=teacher.model,
-            system=self.lister.system(idea.topic.section),
-            user=prompt(step, self.lister.sheet.form, values),
-            max_tokens=max_tokens,
-            temperature=teacher.temperature,
-            reasoning_effort=teacher.reasoning_effort,
-            sample=str(self.lister.draw),
-        )
-
-    async def _revised(
-        self, idea: Idea, text: str, key: str, room: int, turn: int
-    ) -> tuple[str, str]:
+    async def _revised(self, idea: Idea, text: str, key: str) -> tuple[str, str]:
         """The document after one round of critique; the draft where that gives nothing usable."""
         teacher = self.asker.teacher
         values = {"document": text, "idea": idea.text, "words": str(self._words(idea))}
         with suppress(UnreadableError, NotAnsweredError):
-            room_for_points = CRITIQUE_TOKENS + teacher.reasoning_tokens
-            call = self._call(teacher, "critique", idea, values, room_for_points)
+            call = self.lister.call(
+                teacher, "critique", idea.topic.section, values, CRITIQUE_TOKENS
+            )
             critique = usable(await self.asker.ask(call))
-            call = self._call(teacher, "revise", idea, values | {"critique": critique}, room)
+            call = self.lister.call(
+                teacher, "revise", idea.topic.section, values | {"critique": critique}, self._room()
+            )
             return read_document(await self.asker.ask(call)), call.key
         return text, key
 
@@ -247,8 +234,9 @@ class Author:
         """The judge's verdict, asked twice before it counts as none."""
         assert self.judge
         teacher = self.judge.teacher
-        room = VERDICT_TOKENS + teacher.reasoning_tokens
-        call = self._call(teacher, "judge", idea, {"document": document.text}, room)
+        call = self.lister.call(
+            teacher, "judge", idea.topic.section, {"document": document.text}, VERDICT_TOKENS
+        )
         problem = ""
         for sample in range(2):
             again = replace(
@@ -285,22 +273,7 @@ class Author:
 
 
 def _date(deal: random.Random) -> str:
-    month = deal.choice(
-        [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ]
-    )
+    month = deal.choice(MONTHS)
     return f"{deal.randint(1, 28)} {month} {deal.randint(2024, 2031)}"
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from midspec.corpus.plan import load_data
 from midspec.llm.read import ListItem
 from midspec.records import Assertion, Genre
-from midspec.write.lists import Lister, bullets
+from midspec.write.lists import Domain, Lister, bullets
 
 REGISTERS_SHOWN = 12
 CLAUSES_SHOWN = 40
@@ -52,17 +52,6 @@ ROUNDS = (  # a question for ideas costs as much as a document's prompt, so it a
     Round(24, 8, 14, 16, 24),  # 73,728
     Round(32, 10, 16, 24, 40),  # 307,200
 )
-
-
-@dataclass(frozen=True)
-class Domain:
-    """An area of the spec, and the round in which it came up."""
-
-    path: str
-    item: ListItem
-    clauses: tuple[str, ...]
-    section: int
-    born: int
 
 
 @dataclass(frozen=True)
@@ -166,14 +155,7 @@ class Tree:
     async def _domains(self, section: int, n: int) -> list[Domain]:
         async def grow() -> list[Domain]:
             known = await self._domains(section, n - 1) if n else []
-            share = -(-ROUNDS[n].domains // len(self.lister.sheet.sections))
-            items = await self.lister.more(
-                "domains", str(section), section, share - len(known), [d.item for d in known], {}
-            )
-            for item in items:
-                ids = self._clauses(item, section)
-                known = [*known, Domain(f"{section}.{len(known)}", item, ids, section, n)]
-            return known
+            return await self.lister.more_domains("domains", section, ROUNDS[n].domains, known, n)
 
         return await self._once("domains", str(section), n, grow)  # type: ignore[no-any-return]
 

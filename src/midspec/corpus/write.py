@@ -17,6 +17,20 @@ from midspec.records import Assertion, Brief, Contrast, Principle
 PROMPT_VERSION = 2  # of the phrases and skeletons; every row of a corpus carries it
 Choosable = TypeVar("Choosable")
 
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -93,22 +107,7 @@ class _Scene:
             "place": draw.choice(phrases()["towns"]),
             "org": draw.choice(phrases()["organisations"]),
         }
-        month = draw.choice(
-            [
-                "January",
-                "February",
-                "March",
-                "April",
-                "May",
-                "June",
-                "July",
-                "August",
-                "September",
-                "October",
-                "November",
-                "December",
-            ]
-        )
+        month = draw.choice(MONTHS)
         self.fixed["date"] = f"{draw.randint(1, 28)} {month}"
         self.moves: dict[str, Callable[[], str]] = {
             "state": self.state,

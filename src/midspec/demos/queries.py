@@ -19,7 +19,7 @@ import yaml
 from midspec.llm.read import ListItem
 from midspec.text import NearDuplicates
 from midspec.write.flow import Needed, drop
-from midspec.write.lists import Lister
+from midspec.write.lists import Domain, Lister
 
 # How many domains there are after each round, and messages of each kind in each domain.
 ROUNDS = ((4, 3), (10, 5), (20, 8), (40, 12), (60, 20), (100, 25), (200, 40), (300, 60))
@@ -27,17 +27,6 @@ UNITS_AT_ONCE = 6  # pairs of domain and kind that are asked for together
 CLAUSES_SHOWN = 40
 QUERY_SHINGLE = 3  # words; messages are short
 QUERY_ALIKE = 0.6  # Jaccard similarity from which on one message repeats another
-
-
-@dataclass(frozen=True)
-class Domain:
-    """An area in which users ask, and the round in which it came up."""
-
-    path: str
-    item: ListItem
-    clauses: tuple[str, ...]
-    section: int
-    born: int
 
 
 @dataclass(frozen=True)
@@ -131,20 +120,9 @@ class Queries:
     async def _domains(self, section: int, n: int) -> list[Domain]:
         async def grow() -> list[Domain]:
             known = await self._domains(section, n - 1) if n else []
-            share = -(-ROUNDS[n][0] // len(self.lister.sheet.sections))
-            items = await self.lister.more(
-                "conversation_domains",
-                str(section),
-                section,
-                share - len(known),
-                [domain.item for domain in known],
-                {},
+            return await self.lister.more_domains(
+                "conversation_domains", section, ROUNDS[n][0], known, n
             )
-            for item in items:
-                about = f"{item.name} {item.description}"
-                ids = self.lister.sheet.known(item.clauses, about, section)
-                known = [*known, Domain(f"{section}.{len(known)}", item, ids, section, n)]
-            return known
 
         return await self._once(f"domains {section}", n, grow)  # type: ignore[no-any-return]
 

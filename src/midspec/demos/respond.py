@@ -10,7 +10,6 @@ from midspec.errors import TeacherError
 from midspec.llm.asker import Asker, NotAnsweredError
 from midspec.llm.ledger import Answer, Call
 from midspec.llm.read import UnreadableError, read_object, usable
-from midspec.llm.settings import Teacher
 from midspec.records import Chat
 from midspec.write.lists import Lister
 from midspec.write.prompts import Prompts
@@ -132,7 +131,7 @@ class Respondent:
         values = {"conversation": render(messages), "query_kind": query.kind}
         if self.style == "anti":
             values["character"] = self.characters[query.domain.section]
-        call = self._call(self.asker.teacher, step, query.domain.section, values, room)
+        call = self.lister.call(self.asker.teacher, step, query.domain.section, values, room)
         reasons = []
         for attempt in range(MAX_DRAFTS):
             again = replace(call, sample=f"{self.lister.draw}.{draft}.{attempt}")
@@ -150,7 +149,7 @@ class Respondent:
             "answer": chat.messages[-1]["content"],
         }
         section = query.domain.section
-        call = self._call(
+        call = self.lister.call(
             self.judge.teacher, f"judge-{self.style}", section, values, VERDICT_TOKENS
         )
         if self.style == "anti":
@@ -176,7 +175,9 @@ class Respondent:
     async def invent_characters(self) -> None:
         """For style anti: a coherent character opposed to each section of the spec."""
         for section in range(len(self.lister.sheet.sections)):
-            call = self._call(self.asker.teacher, "anti-character", section, {}, MESSAGE_TOKENS)
+            call = self.lister.call(
+                self.asker.teacher, "anti-character", section, {}, MESSAGE_TOKENS
+            )
             self.characters[section] = await self._character(call)
 
     async def _character(self, call: Call) -> str:
@@ -190,21 +191,6 @@ class Respondent:
         raise TeacherError(
             f"{self.asker.teacher.model} gave no character opposed to the spec in {MAX_DRAFTS} "
             f"answers: {'; '.join(dict.fromkeys(reasons))}. Another teacher may."
-        )
-
-    def _call(
-        self, teacher: Teacher, step: str, section: int, values: dict[str, str], room: int
-    ) -> Call:
-        return Call(
-            step=step,
-            prompt_version=PROMPT_VERSION,
-            model=teacher.model,
-            system=self.lister.system(section),
-            user=prompt(step, self.lister.sheet.form, self.lister.identity | values),
-            max_tokens=room + teacher.reasoning_tokens,
-            temperature=teacher.temperature,
-            reasoning_effort=teacher.reasoning_effort,
-            sample=str(self.lister.draw),
         )
 
     def _chat(

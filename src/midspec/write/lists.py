@@ -10,6 +10,7 @@ from midspec.errors import TeacherError
 from midspec.llm.asker import Asker, NotAnsweredError
 from midspec.llm.ledger import Call
 from midspec.llm.read import ListItem, UnreadableError, read_items
+from midspec.llm.settings import Teacher
 from midspec.write.prompts import Prompts
 from midspec.write.sheet import Sheet
 
@@ -22,6 +23,17 @@ MAX_SAMPLES = 3  # answers to one question before it is given up
 MAX_FRUITLESS = 3  # questions of one step in a row that give nothing before the stage stops
 ITEM_TOKENS = 160  # room for one item of a list
 ROOM_TOKENS = 200  # and for what is around them
+
+
+@dataclass(frozen=True)
+class Domain:
+    """An area of the spec, or of users' lives, and the round in which it came up."""
+
+    path: str
+    item: ListItem
+    clauses: tuple[str, ...]
+    section: int
+    born: int
 
 
 @dataclass
@@ -107,6 +119,38 @@ class Lister:
             schema=LIST_SCHEMA if self.asker.structured else "",
         )
         return call, form
+
+    async def more_domains(
+        self, step: str, section: int, wanted: int, known: list[Domain], born: int
+    ) -> list[Domain]:
+        """The domains of a section that are known, and more, up to its share of those wanted."""
+        share = -(-wanted // len(self.sheet.sections))
+        items = await self.more(
+            step, str(section), section, share - len(known), [d.item for d in known], {}
+        )
+        for item in items:
+            ids = self.sheet.known(item.clauses, f"{item.name} {item.description}", section)
+            known = [*known, Domain(f"{section}.{len(known)}", item, ids, section, born)]
+        return known
+
+    def call(
+        self, teacher: Teacher, step: str, section: int, values: Mapping[str, str], room: int
+    ) -> Call:
+        """A call by the prompt of that name, with the spec's section in the system message.
+
+        `room` is tokens for the answer; the teacher's for thinking are added.
+        """
+        return Call(
+            step=step,
+            prompt_version=self.prompt_version,
+            model=teacher.model,
+            system=self.system(section),
+            user=self.prompt(step, self.sheet.form, {**self.identity, **values}),
+            max_tokens=room + teacher.reasoning_tokens,
+            temperature=teacher.temperature,
+            reasoning_effort=teacher.reasoning_effort,
+            sample=str(self.draw),
+        )
 
     def system(self, section: int) -> str:
         """The system message, the same for every call about a section of the spec."""
