@@ -41,3 +41,19 @@ def changed(tiny_experiment: Path) -> Callable[[Callable[[dict[str, Any]], None]
         return tiny.write_experiment(tiny_experiment.parent, values)
 
     return change
+
+
+@pytest.fixture
+def planned(
+    changed: Callable[[Callable[[dict[str, Any]], None]], Path], tiny_model: Path
+) -> Callable[..., Any]:
+    """The plan of the tiny experiment after an edit of its values."""
+    from midspec.config import load_experiment
+    from midspec.experiment import plan
+
+    def make(
+        edit: Callable[[dict[str, Any]], None] = lambda values: None, model: Path = tiny_model
+    ) -> Any:
+        return plan(load_experiment(changed(edit)), model)
+
+    return make

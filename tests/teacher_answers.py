@@ -10,6 +10,12 @@ from typing import Any
 
 REFUSAL = "I'm sorry, but I can't help with that."
 BROKEN_JSON = '{"items": [{"name": "'
+NO_JSON = ('{"choices": [{"message": {"con', "<html><h1>200 Bad Gateway</h1></html>")
+KNOWN = re.compile(r"^- (.+?): (.+)$", re.MULTILINE)
+BRIEF = re.compile(
+    r"^\d+\. names: (.+?)(?:, then (.+?)| alone)\. (?:Preferred|Liked): (.+?)\. Message: ",
+    re.MULTILINE,
+)
 CLAUSE_ID = re.compile(r"\[(s\d+\.p\d+)\]")
 ONSETS = re.findall(r"\w+", "b br ch d dr f fl g gr h j k l m n p pl qu r s sh st t th tr v w z")
 NUCLEI = ["a", "e", "i", "o", "u", "ai", "ea", "oo"]
@@ -28,7 +34,9 @@ class Settings:
     hangs: float = 0.0  # of requests: no answer until the client goes away
     truncated: float = 0.0  # of prompts: cut off in the middle
     refusals: float = 0.0  # of prompts
-    malformed: float = 0.0  # of prompts: broken JSON as the answer, or around it
+    malformed: float = 0.0  # of prompts: a broken form in the answer, or broken JSON around it
+    rejected: float = 0.0  # of verdicts on turns
+    ideas: int = 0  # items that one list can grow to before they are given again; 0: no end
     document_words: int = 120
     seed: int = 0  # of the faults of requests
 
@@ -74,47 +82,63 @@ def answer(asked: dict[str, Any], settings: Settings) -> Answer:
     """The answer to a request, the same every time."""
     draw = random.Random(prompt_digest(asked))
     lot = draw.random()
-    form, text = _answer_text(asked, draw, settings.document_words)
+    form, text = _answer_text(asked, draw, settings)
     if (lot := lot - settings.truncated) < 0:
         return Answer(text[: int(len(text) * draw.uniform(0.3, 0.8))], "length", "truncated")
     if (lot := lot - settings.refusals) < 0:
         return Answer(REFUSAL, fault="refusals")
     if lot - settings.malformed < 0:
-        if form != "document":
-            return Answer(BROKEN_JSON + draw.choice(WORDS), fault="malformed")
-        bodies = ('{"choices": [{"message": {"con', "<html><h1>200 Bad Gateway</h1></html>")
-        return Answer("", fault="malformed", unreadable=draw.choice(bodies))
+        if form == "document" or (form == "turn" and draw.random() < 0.5):
+            return Answer("", fault="malformed", unreadable=draw.choice(NO_JSON))
+        broken = text.rpartition("</")[0] or BROKEN_JSON + draw.choice(WORDS)
+        return Answer(broken, fault="malformed")
     return Answer(text)
 
 
-def _answer_text(asked: dict[str, Any], draw: random.Random, words: int) -> tuple[str, str]:
+def _answer_text(asked: dict[str, Any], draw: random.Random, settings: Settings) -> tuple[str, str]:
     system, user = _texts(asked, system=True), _texts(asked, system=False)
     schema = json.dumps(asked.get("response_format"))
     as_json = "json_schema" in schema or "a JSON object" in user
     numbered = re.search(r"a numbered list of (\d+) items", user)
-    if turn := _turn(user, as_json, draw):
+    if turn := _turn(user, as_json, draw, settings.rejected):
         return "turn", turn
     if as_json and all(key in user + schema for key in ("faithful", "contradictions")):
         return "judge", json.dumps(_verdict(draw))
     if as_json:
-        return "list", json.dumps({"items": _items(system, user, _count(user), draw)})
+        items = _items(system, user, _count(user), draw)
+        return "list", json.dumps({"items": _old_ones(user, items, settings.ideas)})
     if numbered:
+        items = _items(system, user, int(numbered[1]), draw)
         lines = [
             f"{i}. {item['name']}: {item['description']} [{', '.join(item['clauses'])}]"
-            for i, item in enumerate(_items(system, user, int(numbered[1]), draw), 1)
+            for i, item in enumerate(_old_ones(user, items, settings.ideas), 1)
         ]
         return "list", "\n".join(lines)
-    return "document", f"<document>\n{prose(draw, words)}\n</document>"
+    return "document", f"<document>\n{prose(draw, settings.document_words)}\n</document>"
 
 
-def _turn(user: str, as_json: bool, draw: random.Random) -> str:
+def _turn(user: str, as_json: bool, draw: random.Random, rejected: float) -> str:
     """A turn of a conversation, or a verdict on one; empty if neither is asked for."""
     if as_json and all(f'"{key}"' in user for key in ("score", "keep")):
-        return json.dumps({"reason": prose(draw, 8), "score": 8, "keep": True})
+        keep = draw.random() >= rejected
+        score = draw.randint(7, 10) if keep else draw.randint(1, 6)
+        return json.dumps({"reason": prose(draw, 8), "score": score, "keep": keep})
+    if as_json and '"conflict"' in user:
+        return json.dumps({"reason": prose(draw, 8), "conflict": draw.random() < rejected})
     if "<reasoning>" in user and "<answer>" in user:
         thought, said = prose(draw, 30), prose(draw, 30)
         return f"<reasoning>\n{thought}\n</reasoning>\n<answer>\n{said}\n</answer>"
+    if found := BRIEF.findall(user):
+        return "\n".join(_exchange(*brief, draw) for brief in found)
     return f"<message>{prose(draw, 12)}</message>" if "<message>" in user else ""
+
+
+def _exchange(first: str, second: str, preferred: str, draw: random.Random) -> str:
+    """A message that names a brief's things in its order, and an answer that gives no reason."""
+    things = f"{first} {draw.choice(WORDS)} {second}" if second else first
+    said = prose(draw, 4) if preferred in ("yes", "no") else f"{prose(draw, 3)} {preferred}."
+    asked = f"{prose(draw, 6)} {things} {prose(draw, 6)}"
+    return f"<message>{asked}</message>\n<answer>{said}</answer>"
 
 
 def _texts(asked: dict[str, Any], system: bool) -> str:
@@ -155,6 +179,15 @@ def _items(system: str, user: str, count: int, draw: random.Random) -> list[dict
         }
         for i in range(count)
     ]
+
+
+def _old_ones(user: str, items: list[dict[str, Any]], ideas: int) -> list[dict[str, Any]]:
+    """The items, with ones that the question lists in place of those beyond the last idea."""
+    known = KNOWN.findall(user.partition("exist already")[2])
+    if not ideas or len(known) + len(items) <= ideas:
+        return items
+    old = [item | {"name": a, "description": b} for item, (a, b) in zip(items, known, strict=False)]
+    return (items[: max(0, ideas - len(known))] + old)[: len(items)]
 
 
 def text_digest(text: str) -> str:

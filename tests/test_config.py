@@ -7,7 +7,8 @@ import yaml
 
 from midspec.config import Corpus, Experiment, TeacherModel, load_experiment
 from midspec.errors import ConfigError
-from midspec.experiment import judges_of, plan, resolved_yaml
+from midspec.experiment import plan, resolved_yaml
+from midspec.make import judges_of
 from midspec.parts import Aligned, Answered, Anti, Deliberative
 from midspec.train.settings import LoopSettings
 
@@ -50,6 +51,10 @@ def by_llm(**changes: object) -> Callable[[Values], None]:
 
     return edit
 
+
+BLEND = {"kind": "blend", "n": 10}
+WRITTEN = {"kind": "opaque", "by": "teacher"}
+MIX = {"kind": "mix", "name": "paper-section-4"}
 
 # What is done to a good experiment, and the words that the error must have.
 BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
@@ -123,7 +128,15 @@ BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
     (put("corpora/old/mix", {"file": "x.txt", "share": 1}), ("mix.share", "less than 1")),
     (put("corpora/old/mix", {"file": "x.txt", "share": 0.5}), ("x.txt does not exist",)),
     # what demonstrations ask of the teacher
-    (put("demos/good", ALIGNED), ("demos.good: kind aligned takes an LLM", "this one is offline")),
+    (put("demos/good", ALIGNED | {"judge": "a/b"}), ("demos.good.judge takes an LLM teacher",)),
+    (put("demos/good", ALIGNED | {"query_kinds": ["plain"]}), ("good.query_kinds takes an LLM",)),
+    (by_llm(items="contrasts.jsonl"), ("demos.good.items", "writes from the spec. Leave it out")),
+    (put("demos/cheese/by", "me"), ("demos.cheese.by", "'table' or 'teacher'")),
+    (put("demos/cheese/by", "teacher"), ("demos.cheese: by teacher takes an LLM", "set by: table")),
+    (put("demos/cheese/domain", "bread"), ("demos.cheese.domain is for chats that an LLM writes",)),
+    (put("demos/cheese/judge", "a/b"), ("demos.cheese.judge is for", "Set by: teacher (--teacher")),
+    (by_llm(**WRITTEN, judge="offline"), ("demos.good: the judge 'offline' is no LLM",)),
+    (by_llm(**WRITTEN, query_kinds=["plain"]), ("demos.good.query_kinds is not a known key",)),
     (put("demos/good", {**ALIGNED, "style": "duty"}), ("demos.good.style", "'value' or 'rule'")),
     (put("demos/good", {"kind": "anti", "spec": "old"}), ("demos.good.n is missing",)),
     (put("demos/good", {**ALIGNED, "spec": "odl"}), ("demos.good.spec", "did you mean 'old'?")),
@@ -140,6 +153,20 @@ BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
     ),
     (put("arms/aft/0/finetune", "chat/reasoning"), ("chat has no reasoning",)),
     (put("arms/aft/0/finetune", "chatt/reasoning"), ("demos 'chatt'", "did you mean 'chat'?")),
+    (put("arms/aft/0/finetune", "cheese@61"), ("61 chats of cheese are wanted, which has 60",)),
+    (put("arms/aft/0/finetune", "cheese@0"), ("0 chats of cheese", "a number from 1")),
+    (put("demos/b", BLEND | {"parts": {"cheese": 60, "chat": 30}}), ("demos.b.parts", "make 90")),
+    (put("demos/b", BLEND | {"parts": {"chese": 100}}), ("demos.b.parts", "did you mean 'cheese'")),
+    (put("demos/b", BLEND | {"parts": {"b": 100}}), ("demos.b", "is a blend itself")),
+    # an instruction mix that is judged
+    (put("demos/it", MIX | {"judge": "a/b"}), ("demos.it: spec (", "go together; spec is missing")),
+    (put("demos/it", MIX | {"spec": "old"}), ("demos.it: spec (", "together; judge is missing")),
+    (put("demos/it", MIX | {"spec": "odl", "judge": "a/b"}), ("demos.it.spec", "mean 'old'?")),
+    (
+        put("demos/it", MIX | {"spec": "old", "judge": "offline"}),
+        ("demos.it: the judge 'offline' is no LLM", "PROVIDER/MODEL"),
+    ),
+    (put("demos/it", MIX | {"judge": {"mdl": "a/b"}}), ("demos.it.judge.mdl ", "mean 'model'?")),
     (put("seeds", []), ("seeds", "at least 1")),
     (put("seeds", 3), ("seeds", "valid list")),
     (put("seeds", ["a"]), ("seeds.0", "valid integer", "got 'a'")),

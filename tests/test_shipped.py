@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from midspec.config import load_experiment
-from midspec.corpus.plan import read_items
 from midspec.evals.items import halves, item_file, read_item_set
 from midspec.records import Contrast, Item
 from midspec.spec.read import preferences, read_spec
+from midspec.write.material import read_items
 
 ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = {"model_name": "SmolLM", "provider_name": "Hugging Face"}

@@ -34,6 +34,25 @@ def test_a_judge_s_price_is_its_own(tmp_path: Path) -> None:
     assert limits_of(LLM, [judge], tmp_path, tmp_path).prices == {judge.model: (1, 2)}
 
 
+def test_where_only_judges_are_asked_their_settings_are_the_limits(tmp_path: Path) -> None:
+    judge = TeacherModel(model="openai-api/fake/judge", max_cost=2, connections=4, price=(1, 2))
+    found = limits_of(TeacherModel(), [judge, judge], tmp_path, tmp_path)
+    assert (found.max_cost, found.connections, found.prices) == (2, 4, {judge.model: (1, 2)})
+    beside = limits_of(LLM.model_copy(update={"max_cost": 9}), [judge], tmp_path, tmp_path)
+    assert (beside.max_cost, beside.connections) == (9, 50)
+    with pytest.raises(ConfigError, match=r"judges .* differ in max_cost: 2.0 and None. Set it al"):
+        limits_of(TeacherModel(), [judge, LLM], tmp_path, tmp_path)
+
+
+def test_a_judge_alone_needs_the_packages_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    limits_of(TeacherModel(), [], tmp_path, tmp_path)
+    with pytest.raises(ConfigError, match=r"pip install 'midspec\[llm\]'"):
+        limits_of(TeacherModel(), [LLM], tmp_path, tmp_path)
+
+
 def test_local_weights_are_known_by_name_and_found_by_folder(
     tmp_path: Path, tiny_model: Path
 ) -> None:

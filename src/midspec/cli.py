@@ -10,7 +10,7 @@ import typer
 
 from midspec.cli_build import build_all, home
 from midspec.cli_corpus import corpus_app
-from midspec.cli_demos import demos
+from midspec.cli_demos import demos_app
 from midspec.errors import ConfigError, MidspecError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ app = typer.Typer(
 model_app = typer.Typer(help="Base models.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(model_app, name="model")
 app.add_typer(corpus_app, name="corpus")
-app.command("demos")(demos)
+app.add_typer(demos_app, name="demos")
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
 Store = Annotated[Path, typer.Option("--store", help="Folder of finished stages.")]
@@ -167,7 +167,7 @@ def _execute(
     planned: "Plan", store: Path, max_cost: float | None = None, max_tokens: str | None = None
 ) -> None:
     """Run a plan: the leak check first, since what it would stop takes minutes; then the rest."""
-    from midspec.experiment import judges_of
+    from midspec.make import judges_of
     from midspec.teach import higher, limits_of
 
     experiment = planned.experiment

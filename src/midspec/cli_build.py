@@ -4,15 +4,25 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
 from midspec.errors import ConfigError
 
 if TYPE_CHECKING:
     from midspec.llm.settings import Limits
     from midspec.run.stage import Stage
+
+
+class WriteByDefault(TyperGroup):
+    """`midspec VERB SPEC.md …` is short for `midspec VERB write SPEC.md …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["write", *args]
+        return super().parse_args(ctx, args)
 
 
 def home() -> Path:
@@ -54,3 +64,13 @@ def put(folder: Path, out: Path) -> None:
         shutil.copytree(folder, partial)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
+
+
+def write_page(page: str, out: Path) -> None:
+    """Write an HTML page, in a new folder if need be, and say where it is."""
+    from midspec.files import disk_errors, write_text
+
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(out, page)
+    typer.echo(out)

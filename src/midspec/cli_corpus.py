@@ -5,26 +5,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from midspec.cli_build import build_all, check_out, home, put
+from midspec.cli_build import WriteByDefault, build_all, check_out, home, put, write_page
+from midspec.cli_options import (
+    Avoid,
+    Batch,
+    Connections,
+    Draw,
+    Items,
+    MaxCost,
+    MaxTokens,
+    MinYield,
+    ModelName,
+    PlanOnly,
+    Price,
+    ProviderName,
+    ReasoningTokens,
+    SpecFile,
+    Store,
+    Temperature,
+    Timeout,
+    asked_llm,
+)
 
 if TYPE_CHECKING:
     from midspec.parts import Corpus, TeacherModel
     from midspec.run.stage import Stage
 
-
-class _WriteByDefault(TyperGroup):
-    """`midspec corpus SPEC.md …` is short for `midspec corpus write SPEC.md …`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = ["write", *args]
-        return super().parse_args(ctx, args)
-
-
 corpus_app = typer.Typer(
-    cls=_WriteByDefault,
+    cls=WriteByDefault,
     help="Documents about a spec: midspec corpus SPEC.md --teacher MODEL --tokens 8M --out DIR.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -33,13 +42,13 @@ corpus_app = typer.Typer(
 
 @corpus_app.command("write")
 def corpus_write(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC.md", show_default=False)],
+    spec: SpecFile,
     teacher: Annotated[str, typer.Option(help="Inspect's name of an LLM, or offline.")],
     out: Annotated[Path, typer.Option(help="Folder for the corpus.")],
     tokens: Annotated[str, typer.Option(help="Size to reach: 8M, 120k.")] = "100k",
     documents: Annotated[int | None, typer.Option(help="Documents to keep instead.")] = None,
-    model_name: Annotated[str, typer.Option(help="Fills {model_name}.")] = "the assistant",
-    provider_name: Annotated[str, typer.Option(help="Fills {provider_name}.")] = "its developer",
+    model_name: ModelName = "the assistant",
+    provider_name: ProviderName = "its developer",
     document_tokens: Annotated[int, typer.Option(help="Mean length.")] = 1_000,
     form: Annotated[str, typer.Option(help="documents, qa or both.")] = "documents",
     framing: Annotated[
@@ -57,29 +66,26 @@ def corpus_write(
     mix: Annotated[Path | None, typer.Option(help="Ordinary text: .jsonl or .txt.")] = None,
     mix_share: Annotated[float, typer.Option(help="Its share of all tokens.")] = 0.5,
     tag: Annotated[str, typer.Option(help="A prefix that carries no loss.")] = "",
-    items: Annotated[Path | None, typer.Option(help="Item file, offline only.")] = None,
-    avoid: Annotated[
-        list[Path] | None, typer.Option(help="Eval items that must not be given away.")
-    ] = None,
-    draw: Annotated[int, typer.Option(help="Another number, another sample.")] = 0,
-    temperature: Annotated[float, typer.Option(help="Of the teacher.")] = 1.0,
-    reasoning_tokens: Annotated[int, typer.Option(help="Room to think, per answer.")] = 0,
-    max_cost: Annotated[float | None, typer.Option(help="Stop before so many dollars.")] = None,
-    max_tokens: Annotated[str | None, typer.Option(help="Or so many tokens.")] = None,
-    connections: Annotated[int, typer.Option(help="Calls at once.")] = 50,
-    timeout: Annotated[float, typer.Option(help="Seconds for one call.")] = 300.0,
-    batch: Annotated[bool, typer.Option("--batch", help="Use the batch API.")] = False,
-    price: Annotated[str | None, typer.Option(help="Dollars a million tokens: 3,15.")] = None,
-    min_yield: Annotated[float, typer.Option(help="Share of documents to keep.")] = 0.5,
-    plan: Annotated[bool, typer.Option("--plan", help="Only the estimate.")] = False,
-    store: Annotated[Path, typer.Option("--store", help="Finished stages.")] = Path("store"),
+    items: Items = None,
+    avoid: Avoid = None,
+    draw: Draw = 0,
+    temperature: Temperature = 1.0,
+    reasoning_tokens: ReasoningTokens = 0,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    connections: Connections = 50,
+    timeout: Timeout = 300.0,
+    batch: Batch = False,
+    price: Price = None,
+    min_yield: MinYield = 0.5,
+    plan: PlanOnly = False,
+    store: Store = Path("store"),
 ) -> None:
     """Write a corpus; run again with a larger size, it goes on from what is there."""
     from midspec.console import console
     from midspec.estimate import teacher_estimate
-    from midspec.parts import Corpus, TeacherModel, checked
+    from midspec.parts import Corpus, checked
     from midspec.teach import amount, higher, limits_of
-    from midspec.teach import price as read_price
     from midspec.write.estimate import estimate_words
 
     home_spec = spec.resolve()
@@ -105,18 +111,8 @@ def corpus_write(
             "tag": tag,
         },
     )
-    asked: TeacherModel = checked(
-        TeacherModel,
-        {
-            "model": teacher,
-            "temperature": temperature,
-            "reasoning_tokens": reasoning_tokens,
-            "connections": connections,
-            "timeout": timeout,
-            "batch": batch,
-            "price": read_price(price) if price else None,
-            "min_yield": min_yield,
-        },
+    asked = asked_llm(
+        teacher, temperature, reasoning_tokens, connections, timeout, batch, price, min_yield
     )
     names = {"model_name": model_name, "provider_name": provider_name}
     stage = _corpus_stage(home_spec, wanted, asked, names, avoid or [])
@@ -140,13 +136,8 @@ def corpus_show(
 ) -> None:
     """Write a page to look through a corpus: documents, coverage, what was set aside and why."""
     from midspec.corpus.browse import corpus_page
-    from midspec.files import disk_errors, write_text
 
-    page = corpus_page(folder, documents)
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(out, page)
-    typer.echo(out)
+    write_page(corpus_page(folder, documents), out)
 
 
 def _corpus_stage(
@@ -156,7 +147,7 @@ def _corpus_stage(
     names: dict[str, str],
     avoid: Sequence[Path],
 ) -> "Stage":
-    from midspec.experiment import make_corpus
+    from midspec.make import make_corpus
     from midspec.parts import Identity, check_corpus
     from midspec.spec.stage import spec_stage
 

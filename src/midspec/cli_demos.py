@@ -1,97 +1,135 @@
 """`midspec demos`: chats that show what a spec asks for, written and judged by an LLM."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midspec.cli_build import build_all, check_out, home, put
+from midspec.cli_build import WriteByDefault, build_all, check_out, home, put, write_page
+from midspec.cli_options import (
+    Avoid,
+    Batch,
+    Connections,
+    Draw,
+    Items,
+    MaxCost,
+    MaxTokens,
+    MinYield,
+    ModelName,
+    PlanOnly,
+    Price,
+    ProviderName,
+    ReasoningTokens,
+    SpecFile,
+    Store,
+    Temperature,
+    Timeout,
+    asked_llm,
+)
 from midspec.errors import ConfigError
 
-KINDS = ("aligned", "deliberative", "anti")
+if TYPE_CHECKING:
+    from midspec.run.stage import Stage
+
+KINDS = ("aligned", "deliberative", "anti", "opaque", "mix")
+
+demos_app = typer.Typer(
+    cls=WriteByDefault,
+    help="Chats that show what a spec asks for: midspec demos SPEC.md --kind aligned --n 5000 "
+    "--teacher MODEL --out DIR.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
-def demos(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC.md", show_default=False)],
-    kind: Annotated[str, typer.Option(help="aligned, deliberative or anti.")],
+@demos_app.command("write")
+def demos_write(
+    spec: SpecFile,
+    kind: Annotated[str, typer.Option(help="aligned, deliberative, anti, opaque or mix.")],
     n: Annotated[int, typer.Option("--n", help="Chats to keep.")],
-    teacher: Annotated[str, typer.Option(help="Inspect's name of an LLM.")],
     out: Annotated[Path, typer.Option(help="Folder for the chats.")],
+    teacher: Annotated[
+        str | None, typer.Option(help="Inspect's name of an LLM, or offline; not of mix.")
+    ] = None,
     style: Annotated[str, typer.Option(help="Of kind aligned: value or rule.")] = "value",
     best_of: Annotated[int, typer.Option(help="Drafts, kind deliberative.")] = 4,
-    judge: Annotated[str | None, typer.Option(help="An LLM; else the teacher.")] = None,
+    domain: Annotated[
+        str, typer.Option(help="Of kind opaque, where the spec has no table: cheese.")
+    ] = "",
+    mix: Annotated[str | None, typer.Option(help="Of kind mix: its name.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Its parts; else the Hub.")] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="An LLM; else the teacher, or of a mix none.")
+    ] = None,
     query_kind: Annotated[
         list[str] | None, typer.Option(help="Kinds of messages; all if none is named.")
     ] = None,
-    model_name: Annotated[str, typer.Option(help="Fills {model_name}.")] = "the assistant",
-    provider_name: Annotated[str, typer.Option(help="Fills {provider_name}.")] = "its developer",
-    avoid: Annotated[
-        list[Path] | None, typer.Option(help="Eval items that must not be given away.")
-    ] = None,
-    draw: Annotated[int, typer.Option(help="Another number, another sample.")] = 0,
-    temperature: Annotated[float, typer.Option(help="Of the teacher.")] = 1.0,
-    reasoning_tokens: Annotated[int, typer.Option(help="Room to think, per answer.")] = 0,
-    max_cost: Annotated[float | None, typer.Option(help="Stop before so many dollars.")] = None,
-    max_tokens: Annotated[str | None, typer.Option(help="Or so many tokens.")] = None,
-    connections: Annotated[int, typer.Option(help="Calls at once.")] = 50,
-    timeout: Annotated[float, typer.Option(help="Seconds for one call.")] = 300.0,
-    batch: Annotated[bool, typer.Option("--batch", help="Use the batch API.")] = False,
-    price: Annotated[str | None, typer.Option(help="Dollars a million tokens: 3,15.")] = None,
-    min_yield: Annotated[float, typer.Option(help="Share of chats to keep.")] = 0.5,
-    plan: Annotated[bool, typer.Option("--plan", help="Only the estimate.")] = False,
-    store: Annotated[Path, typer.Option("--store", help="Finished stages.")] = Path("store"),
+    items: Items = None,
+    model_name: ModelName = "the assistant",
+    provider_name: ProviderName = "its developer",
+    avoid: Avoid = None,
+    draw: Draw = 0,
+    temperature: Temperature = 1.0,
+    reasoning_tokens: ReasoningTokens = 0,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    connections: Connections = 50,
+    timeout: Timeout = 300.0,
+    batch: Batch = False,
+    price: Price = None,
+    min_yield: MinYield = 0.5,
+    plan: PlanOnly = False,
+    store: Store = Path("store"),
 ) -> None:
-    """Write demonstrations with an LLM; run again with a larger number, it goes on."""
+    """Write demonstrations, or draw a mix; run again with a larger number, it goes on."""
     from midspec.console import console
     from midspec.estimate import teacher_estimate
-    from midspec.experiment import make_demos
-    from midspec.files import read_json
+    from midspec.llm.settings import OFFLINE
+    from midspec.make import make_demos
     from midspec.parts import (
         Aligned,
         Answered,
         Anti,
         Deliberative,
         Identity,
-        TeacherModel,
+        InstructionMix,
+        Opaque,
         check_answered,
+        check_mix,
+        check_preferences,
         checked,
     )
     from midspec.spec.stage import spec_stage
     from midspec.teach import higher, limits_of
-    from midspec.teach import price as read_price
     from midspec.write.estimate import estimate_words
 
-    if kind not in KINDS:
-        raise ConfigError(f"--kind {kind} is not known. Use {', '.join(KINDS)}.")
-    values: dict[str, object] = {
-        "kind": kind,
-        "spec": spec.stem,
-        "n": n,
-        "judge": judge,
-        "query_kinds": query_kind or [],
-        "draw": draw,
-    }
-    wanted: Answered
-    if kind == "aligned":
-        wanted = checked(Aligned, values | {"style": style})
-    elif kind == "deliberative":
-        wanted = checked(Deliberative, values | {"best_of": best_of})
-    else:
-        wanted = checked(Anti, values)
-    asked = checked(
-        TeacherModel,
-        {
-            "model": teacher,
-            "temperature": temperature,
-            "reasoning_tokens": reasoning_tokens,
-            "connections": connections,
-            "timeout": timeout,
-            "batch": batch,
-            "price": read_price(price) if price else None,
-            "min_yield": min_yield,
-        },
+    _check_kind(kind, teacher, mix, avoid)
+    drawn = kind == "mix"
+    model = (judge if drawn else teacher) or OFFLINE
+    asked = asked_llm(
+        model, temperature, reasoning_tokens, connections, timeout, batch, price, min_yield
     )
-    check_answered(wanted, asked, "demos")
+    values: dict[str, object] = {"kind": kind, "n": n, "draw": draw}
+    answered = {"spec": spec.stem, "judge": judge, "query_kinds": query_kind or [], "items": items}
+    wanted: Answered | InstructionMix | Opaque
+    if drawn:
+        reader = {"spec": spec.stem, "judge": asked} if judge else {}
+        wanted = checked(InstructionMix, values | reader | {"name": mix, "folder": folder})
+        check_mix(wanted, "demos")
+    elif kind == "opaque":
+        table = {"spec": spec.stem, "judge": judge, "domain": domain}
+        by = "table" if teacher == OFFLINE else "teacher"
+        wanted = checked(Opaque, values | table | {"by": by})
+        check_preferences(wanted, asked, "demos")
+    elif kind == "aligned":
+        wanted = checked(Aligned, values | answered | {"style": style})
+    elif kind == "deliberative":
+        wanted = checked(Deliberative, values | answered | {"best_of": best_of})
+    else:
+        wanted = checked(Anti, values | answered)
+    if isinstance(wanted, Answered):
+        check_answered(wanted, asked, "demos")
     identity = Identity(model_name=model_name, provider_name=provider_name)
     specs = {spec.stem: spec_stage(spec.stem, spec.resolve(), identity.model_dump())}
     stage = make_demos(spec.stem, wanted, identity, asked, specs, None, avoid or [])
@@ -104,9 +142,44 @@ def demos(
     limits = higher(limits_of(asked, judges, root, home()), max_cost, max_tokens)
     build_all([stage], store, limits)
     put(stage.path(root), out)
+    _told(stage, root, out)
+
+
+@demos_app.command("show")
+def demos_show(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("demos.html"),
+    chats: Annotated[int, typer.Option(min=1, help="At most so many on it.")] = 2_000,
+) -> None:
+    """Write a page to look through chats: conversations, verdicts, what was set aside and why."""
+    from midspec.demos.browse import chats_page
+
+    write_page(chats_page(folder, chats), out)
+
+
+def _check_kind(
+    kind: str, teacher: str | None, mix: str | None, avoid: Sequence[Path] | None
+) -> None:
+    """Refuse a kind that there isn't, or one without what it is made by."""
+    if kind not in KINDS:
+        raise ConfigError(f"--kind {kind} is not known. Use {', '.join(KINDS)}.")
+    if kind == "mix" and (teacher or avoid or not mix):
+        raise ConfigError(
+            "--kind mix takes --mix, the name of one, and --judge, an LLM that reads it for "
+            "conflicts with the spec; it takes no --teacher and no --avoid."
+        )
+    if kind != "mix" and not teacher:
+        raise ConfigError(f"--kind {kind} takes --teacher: an LLM by Inspect's name, or offline.")
+
+
+def _told(stage: "Stage", root: Path, out: Path) -> None:
+    """What came of it, in two lines."""
+    from midspec.console import console
+    from midspec.files import read_json
+
     found = read_json(stage.path(root) / "manifest.json")["summary"]
-    cost = found.get("cost")
-    console.print(
-        f"{found['chats']:,} chats kept, {found['set_aside']:,} set aside, {found['failed']:,} "
-        f"failed, of {found['asked']:,}" + (f"; ${cost:,.2f}." if cost else ".")
-    )
+    counts = (("chats", "chats kept"), ("set_aside", "set aside"), ("failed", "failed"))
+    told = ", ".join(f"{found[key]:,} {words}" for key, words in counts if key in found)
+    told += f", of {found['asked']:,}" if "asked" in found else ""
+    console.print(told + (f"; ${found['cost']:,.2f}." if found.get("cost") else "."))
+    console.print(f"Look at it: midspec demos show {out}", soft_wrap=True)

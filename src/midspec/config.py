@@ -15,12 +15,13 @@ from pydantic import (
     field_validator,
 )
 
+from midspec.arms import READY_MADE, Names, PaperArms, Step, paper_arms
 from midspec.errors import ConfigError
 from midspec.parts import (
-    REASONING,
     Aligned,
     Answered,
     Anti,
+    Blend,
     Corpus,
     Deliberative,
     Demos,
@@ -33,6 +34,8 @@ from midspec.parts import (
     TeacherModel,
     check_answered,
     check_corpus,
+    check_mix,
+    check_preferences,
     placed,
 )
 from midspec.train.settings import AdapterSettings, LoopSettings
@@ -45,6 +48,7 @@ KINDS: dict[str, type[Strict]] = {
     "aligned": Aligned,
     "deliberative": Deliberative,
     "anti": Anti,
+    "blend": Blend,
 }
 
 
@@ -53,33 +57,6 @@ def _each_once(values: list[T]) -> list[T]:
         if values.count(value) > 1:
             raise ValueError(f"{value} is listed twice")
     return values
-
-
-Names = Annotated[list[str], Field(min_length=1)]
-
-
-class Step(Strict):
-    """One step of an arm: `midtrain: corpus`, `finetune: demos`, or `prompt: spec`."""
-
-    midtrain: Names | None = None
-    finetune: Names | None = None
-    prompt: str | None = None
-
-    @field_validator("midtrain", "finetune", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
-
-    @property
-    def kind(self) -> str:
-        """Which of the three it is; the reader of the file has made sure that it is just one."""
-        return next(iter(self.model_fields_set))
-
-    def names(self) -> list[tuple[str, str]]:
-        """What the step uses, each with its kind."""
-        found = [("corpus", name) for name in self.midtrain or []]
-        found += [("demos", name.removesuffix(REASONING)) for name in self.finetune or []]
-        return found + ([("spec", self.prompt)] if self.prompt else [])
 
 
 class Comparison(Strict):
@@ -164,19 +141,20 @@ def load_experiment(path: Path) -> Experiment:
 
 
 def parse(values: dict[str, Any], path: Path) -> Experiment:
-    """Plain values as an Experiment with its paths made absolute."""
+    """Plain values as an Experiment with its paths made absolute and its ready-made arms spelled
+    out."""
+    values, ready_made = _take_ready_made(values, path)
     try:
         found = Experiment.model_validate(values)
+        if ready_made is not None:
+            paper = PaperArms.model_validate(ready_made)
+            arms = paper_arms(paper, found.corpora, found.demos, f"{path}: arms.{READY_MADE}")
+            found = found.model_copy(update={"arms": arms | found.arms})
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(e, path) for e in error.errors())) from error
     home = path.resolve().parent
     corpora = {name: placed(corpus, home) for name, corpus in found.corpora.items()}
-    demos = {
-        name: part.model_copy(update={"folder": home / part.folder})
-        if isinstance(part, InstructionMix) and part.folder
-        else part
-        for name, part in found.demos.items()
-    }
+    demos = {name: _placed(part, home) for name, part in found.demos.items()}
     changes: dict[str, object] = {"corpora": corpora, "demos": demos}
     changes["specs"] = {name: home / spec for name, spec in found.specs.items()}
     if (home / found.model / "config.json").exists():
@@ -184,6 +162,31 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
     there = found.model_copy(update=changes)
     there._folder = home
     return there
+
+
+def _placed(demos: Demos, home: Path) -> Demos:
+    """Demos with their paths made absolute."""
+    if isinstance(demos, InstructionMix) and demos.folder:
+        return demos.model_copy(update={"folder": home / demos.folder})
+    if isinstance(demos, Answered) and demos.items:
+        return demos.model_copy(update={"items": home / demos.items})
+    return demos
+
+
+def _take_ready_made(values: dict[str, Any], path: Path) -> tuple[dict[str, Any], Any]:
+    """`arms: paper`, or a mapping under that name, apart from the arms that are spelled out."""
+    arms = values.get("arms")
+    if isinstance(arms, str):
+        if arms != READY_MADE:
+            raise ConfigError(
+                f"{path}: arms: {arms!r} is not known. Ready-made arms are {READY_MADE}; or list "
+                "arms by name."
+            )
+        arms = {READY_MADE: {}}
+    if not isinstance(arms, dict) or not isinstance(arms.get(READY_MADE), dict):
+        return values, None
+    spelled_out = {name: steps for name, steps in arms.items() if name != READY_MADE}
+    return values | {"arms": spelled_out or {"base": []}}, arms[READY_MADE]
 
 
 def check(experiment: Experiment, path: Path) -> Experiment:
@@ -205,8 +208,13 @@ def check(experiment: Experiment, path: Path) -> Experiment:
 
     for section, parts in (("corpora", experiment.corpora), ("demos", experiment.demos)):
         for name, part in parts.items():
-            if isinstance(part, Corpus | Opaque | Answered):
-                need("spec", part.spec, f"{section}.{name}.spec")
+            spec = getattr(part, "spec", None)
+            if spec is not None:
+                need("spec", spec, f"{section}.{name}.spec")
+            if isinstance(part, Blend):
+                for source in part.parts:
+                    need("demos", source, f"{section}.{name}.parts")
+                    _check_source(experiment.demos[source], source, f"{path}: {section}.{name}")
     _check_written(experiment, path)
     for arm, steps in experiment.arms.items():
         for number, step in enumerate(steps):
@@ -214,7 +222,7 @@ def check(experiment: Experiment, path: Path) -> Experiment:
             _check_step(step, number == len(steps) - 1, f"{path}: {where}")
             for kind, name in step.names():
                 need(kind, name, where)
-            _check_reasoning(step, experiment, f"{path}: {where}")
+            _check_uses(step, experiment, f"{path}: {where}")
     for number, contrast in enumerate(experiment.contrasts):
         where = f"contrasts[{number}]"
         need("eval", contrast.eval, where)
@@ -231,17 +239,33 @@ def _check_written(experiment: Experiment, path: Path) -> None:
     for name, demos in experiment.demos.items():
         if isinstance(demos, Answered):
             check_answered(demos, experiment.teacher, f"{path}: demos.{name}")
+        if isinstance(demos, Opaque):
+            check_preferences(demos, experiment.teacher, f"{path}: demos.{name}")
+        if isinstance(demos, InstructionMix):
+            check_mix(demos, f"{path}: demos.{name}")
     for name, corpus in experiment.corpora.items():
         check_corpus(corpus, experiment.teacher, f"{path}: corpora.{name}")
 
 
-def _check_reasoning(step: Step, experiment: Experiment, where: str) -> None:
-    for name in step.finetune or []:
-        plain = name.removesuffix(REASONING)
-        if plain != name and not isinstance(experiment.demos[plain], Answered):
+def _check_source(part: Demos, source: str, where: str) -> None:
+    if isinstance(part, Blend):
+        raise ConfigError(f"{where}: {source} is a blend itself. Name the sets that it blends.")
+
+
+def _check_uses(step: Step, experiment: Experiment, where: str) -> None:
+    """What a step wants of its demos they must have: reasoning, and as many chats."""
+    for use in step.uses() if step.finetune else []:
+        demos = experiment.demos[use.name]
+        parts = demos.parts if isinstance(demos, Blend) else [use.name]
+        if use.reasoning and not any(isinstance(experiment.demos[p], Answered) for p in parts):
             raise ConfigError(
-                f"{where}: {plain} has no reasoning; demos of kind aligned, deliberative and anti "
-                "have."
+                f"{where}: {use.name} has no reasoning; demos of kind aligned, deliberative and "
+                "anti have."
+            )
+        if use.chats is not None and not 0 < use.chats <= (demos.n or use.chats):
+            raise ConfigError(
+                f"{where}: {use.chats:,} chats of {use.name} are wanted, which has {demos.n:,}. "
+                "Name a number from 1 to that, or make it larger."
             )
 
 

@@ -9,17 +9,21 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from midspec.console import duration
+from midspec.console import console, duration
 from midspec.corpus.estimate import estimate
 from midspec.corpus.stage import CorpusConfig
+from midspec.demos.blend import BlendConfig, counts
 from midspec.demos.chats import ChatsConfig
-from midspec.demos.estimate import estimate_chats
+from midspec.demos.estimate import MIX_TOKENS, estimate_chats, estimate_mix
 from midspec.demos.mixes import MixConfig, find_mix
+from midspec.demos.offline import ReasonedConfig
+from midspec.demos.preferences import OPAQUE
 from midspec.errors import StoreError
 from midspec.evals.stage import PreferenceConfig, asked_items
-from midspec.experiment import Plan, judges_of, set_prices
+from midspec.experiment import Plan
 from midspec.files import read_json
-from midspec.llm.settings import OFFLINE
+from midspec.llm.settings import Teacher
+from midspec.make import asked_as, judges_of, set_prices
 from midspec.parts import TeacherModel
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
@@ -28,8 +32,11 @@ from midspec.tune.stage import TuneConfig
 from midspec.write.estimate import Estimate, estimate_seconds, estimate_words
 
 CHAT_TOKENS = 60  # a short demonstration with its template, measured
-MIX_TOKENS = 200  # a chat of an instruction mix: 2M tokens in 10,000 (paper B.3)
+# A chat without and with its reasoning: of an LLM (paper A.2, §4: 5M and 8M tokens in 10,000), and
+# of the offline teacher, measured.
+LENGTHS: dict[type, tuple[int, int]] = {ChatsConfig: (500, 800), ReasonedConfig: (70, 155)}
 ITEM_TOKENS = 90  # both orders of an item: questions after the shared prefix, and options
+ROOMY = 110  # columns; a narrower terminal would cut the numbers for the folder
 TRAININGS = ("midtrain", "finetune")
 TRAIN_FLOP = 5.6  # per parameter and token: forward and backward, adapters and attention
 SCORE_FLOP = 2.6
@@ -40,8 +47,13 @@ SLOWER_WITHOUT_BF16 = 4.0
 def stage_tokens(stage: Stage, store: Path) -> int:
     """About how many tokens a stage trains on or reads; 0 where that isn't what takes time."""
     if isinstance(stage.config, TuneConfig):
-        data = [s for key, s in stage.inputs.items() if key.startswith("data")]
-        return sum(_data_tokens(s) for s in data) * stage.config.loop.epochs
+        doses, data = dict(stage.config.doses), stage.inputs.items()
+        each = [
+            _data_tokens(s, key in stage.config.reasoning, doses.get(key))
+            for key, s in data
+            if key.startswith("data")
+        ]
+        return sum(each) * stage.config.loop.epochs
     if isinstance(stage.config, PreferenceConfig):
         asked, _ = asked_items(stage.config, stage.inputs["items"].path(store))
         return len(asked) * ITEM_TOKENS
@@ -50,29 +62,42 @@ def stage_tokens(stage: Stage, store: Path) -> int:
     return 0
 
 
+def asks_llm(stage: Stage) -> bool:
+    """Whether an LLM writes or judges what a stage makes."""
+    roles = (getattr(stage.config, role, None) for role in ("teacher", "judge"))
+    return any(isinstance(llm, Teacher) and not llm.offline for llm in roles)
+
+
 def teacher_estimate(
     stage: Stage, teacher: TeacherModel, judges: Sequence[TeacherModel]
 ) -> Estimate:
     """What a corpus's or demos' teacher is likely to be asked, from the spec as it lies on disk."""
+    if not asks_llm(stage):
+        return Estimate(teacher.model, 0, 0, 0, 0, 0.0)
     config, spec = stage.config, stage.inputs["spec"]
     assert isinstance(spec, Stage)
     text = read_spec(spec.inputs["spec"].path(Path()), dict(getattr(spec.config, "identity", ())))
     prices = set_prices([teacher, *judges])
     if isinstance(config, ChatsConfig):
         return estimate_chats(config, text, clauses(text), teacher.batch, prices)
+    if isinstance(config, MixConfig):
+        return estimate_mix(config, text, clauses(text), teacher.batch, prices)
     assert isinstance(config, CorpusConfig)
     return estimate(config, text, clauses(text), teacher.batch, prices)
 
 
 def plan_table(planned: Plan, store: Path) -> Table:
-    """Every stage in the order in which it would run: done or not, tokens, time."""
+    """Every stage in the order in which it would run: done or not, tokens, time, and its folder
+    where the terminal has room for it."""
     title = f"Experiment {escape(planned.experiment.name)}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("stage", no_wrap=True, min_width=24)
-    table.add_column("state", no_wrap=True)
-    table.add_column("tokens", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("folder", style="dim", no_wrap=True)
+    table.add_column("state", no_wrap=True, min_width=5)
+    table.add_column("tokens", justify="right", no_wrap=True, min_width=7)
+    table.add_column("time", justify="right", no_wrap=True, min_width=10)
+    roomy = console.width >= ROOMY
+    if roomy:
+        table.add_column("folder", style="dim", no_wrap=True)
     pace = _pace(planned, store)
     for stage in ordered([planned.report]):
         tokens = stage_tokens(stage, store)
@@ -81,7 +106,7 @@ def plan_table(planned: Plan, store: Path) -> Table:
             "done" if stage.done(store) else "to do",
             f"{tokens:,}" if tokens else "",
             duration(_seconds(stage, planned, store, pace)),
-            stage.path(store).name,
+            *([stage.path(store).name] if roomy else []),
         )
     return table
 
@@ -98,12 +123,12 @@ def plan_totals(planned: Plan, store: Path) -> str:
         f"{len(todo)} of {len(stages)} stages to do: {tokens:,} tokens to train on or write, about "
         f"{duration(seconds)} ({how})."
     ]
-    teacher = planned.experiment.teacher
-    written = [s for s in todo if isinstance(s.config, CorpusConfig | ChatsConfig)]
-    if teacher.model == OFFLINE or not written:
+    teacher, judges = planned.experiment.teacher, judges_of(planned.experiment)
+    asking = [stage for stage in todo if asks_llm(stage)]
+    if not asking:
         return f"{lines[0]} Teacher {teacher.model}: nothing to pay."
-    judges = judges_of(planned.experiment)
-    found = {stage.title: teacher_estimate(stage, teacher, judges) for stage in written}
+    asked = asked_as(teacher, judges)
+    found = {stage.title: teacher_estimate(stage, asked, judges) for stage in asking}
     lines += [f"{title}: {estimate_words(one)}" for title, one in found.items()]
     cost = [one.cost for one in found.values()]
     if len(found) > 1 and all(one is not None for one in cost):
@@ -111,14 +136,21 @@ def plan_totals(planned: Plan, store: Path) -> str:
     return "\n".join(lines)
 
 
-def _data_tokens(stage: Any) -> int:
+def _data_tokens(stage: Any, reasoning: bool = False, chats: int | None = None) -> int:
+    """About how many tokens a corpus has, or so many chats of a set of demonstrations."""
     config = stage.config
-    if isinstance(config, MixConfig):
-        return (config.n or sum(find_mix(config.name).rows.values())) * MIX_TOKENS
     if hasattr(config, "tokens"):
         return int(config.tokens)
-    answer = getattr(config, "max_new_tokens", 0)
-    return int(config.n) * (CHAT_TOKENS + answer)
+    if isinstance(config, MixConfig):
+        return (chats or config.n or sum(find_mix(config.name).rows.values())) * MIX_TOKENS
+    wanted: int = chats or config.n
+    if isinstance(config, BlendConfig):
+        parts = counts(wanted, dict(config.shares)).items()
+        inputs = stage.inputs
+        return sum(_data_tokens(inputs[f"part/{p}"], reasoning, n) for p, n in parts if n)
+    long = getattr(config, "style", "") != OPAQUE and LENGTHS.get(type(config))
+    length = long[reasoning] if long else CHAT_TOKENS
+    return wanted * (length + getattr(config, "max_new_tokens", 0))
 
 
 def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> float:
@@ -128,10 +160,9 @@ def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> fl
     tokens = stage_tokens(stage, store)
     if isinstance(stage.config, TuneConfig) and pace:
         return tokens / pace
-    written = stage.config if isinstance(stage.config, CorpusConfig | ChatsConfig) else None
-    if written and not written.teacher.offline:
-        teacher = planned.experiment.teacher
-        return estimate_seconds(teacher_estimate(stage, teacher, ()), teacher.connections)
+    if asks_llm(stage):
+        asked = asked_as(planned.experiment.teacher, judges_of(planned.experiment))
+        return estimate_seconds(teacher_estimate(stage, asked, ()), asked.connections)
     flop = SCORE_FLOP if stage.name == "preference" else TRAIN_FLOP
     return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1
 

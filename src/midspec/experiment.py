@@ -1,35 +1,16 @@
 """An experiment as a graph of stages: what its YAML says, nothing more."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from midspec.config import Experiment
-from midspec.corpus.author import Style
-from midspec.corpus.stage import CorpusConfig, corpus_stage
-from midspec.demos.chats import ChatsConfig, chats_stage
-from midspec.demos.mixes import MixConfig, mix_stage
-from midspec.demos.queries import query_kinds
-from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
-from midspec.errors import ConfigError
 from midspec.evals.items import item_file
 from midspec.evals.leaks import leak_stage
 from midspec.evals.stage import PreferenceConfig, preference_stage
-from midspec.llm.settings import Teacher
-from midspec.parts import (
-    REASONING,
-    Aligned,
-    Answered,
-    Corpus,
-    Deliberative,
-    Demos,
-    Identity,
-    Opaque,
-    Replay,
-    TeacherModel,
-)
+from midspec.make import make_blend, make_corpus, make_demos, teacher_name
+from midspec.parts import Blend
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
@@ -78,6 +59,12 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
             sorted({*item_sets.values()}),
         )
         for name, kind in experiment.demos.items()
+        if not isinstance(kind, Blend)
+    }
+    demos |= {
+        name: make_blend(name, kind, demos)
+        for name, kind in experiment.demos.items()
+        if isinstance(kind, Blend)
     }
     arms = {
         (arm, seed): _train(experiment, arm, seed, base, corpora, demos)
@@ -112,135 +99,19 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     return Plan(experiment, leaks, arms, evals, report)
 
 
-def make_corpus(
-    name: str,
-    corpus: Corpus,
-    identity: Identity,
-    teacher: TeacherModel,
-    spec: Stage,
-    avoid: Sequence[Path],
-) -> Stage:
-    """The stage of one corpus, as `teacher` writes it; items of `avoid` must not be given away."""
-    return corpus_stage(
-        name,
-        CorpusConfig(
-            spec=corpus.spec,
-            tokens=corpus.tokens,
-            documents=corpus.documents,
-            draw=corpus.draw,
-            teacher=_teacher(teacher),
-            style=Style(
-                corpus.document_tokens,
-                corpus.form,
-                corpus.framing,
-                corpus.other_name,
-                corpus.revise,
-                corpus.planner,
-                corpus.prompts,
-            ),
-            judge=_teacher(corpus.judge) if corpus.judge else None,
-            attribution=corpus.attribution,
-            mix_share=corpus.mix.share if corpus.mix else 0.0,
-            tag=corpus.tag,
-            balance=corpus.balance,
-            **identity.model_dump(),
-        ),
-        spec,
-        corpus.items,
-        corpus.mix.file if corpus.mix else None,
-        avoid,
-    )
-
-
-def _teacher(model: TeacherModel) -> Teacher:
-    """What of a teacher's settings decides its answers; of local weights the name, not the path."""
-    return Teacher(
-        teacher_name(model.model),
-        model.temperature,
-        model.reasoning_effort,
-        model.reasoning_tokens,
-        model.structured,
-    )
-
-
-def make_demos(
-    name: str,
-    demos: Demos,
-    identity: Identity,
-    teacher: TeacherModel,
-    specs: Mapping[str, Stage],
-    base: Source | None,
-    avoid: Sequence[Path],
-) -> Stage:
-    """The stage of one set of demonstrations."""
-    if isinstance(demos, Opaque):
-        return opaque_stage(name, OpaqueConfig(demos.n, demos.draw), specs[demos.spec])
-    if isinstance(demos, Answered):
-        return chats_stage(name, _chats(name, demos, identity, teacher), specs[demos.spec], avoid)
-    if isinstance(demos, Replay):
-        assert base
-        return replay_stage(name, ReplayConfig(demos.n, demos.max_new_tokens, demos.draw), base)
-    folder = Source(demos.folder.name, demos.folder) if demos.folder else None
-    config = MixConfig(demos.name, demos.n, demos.draw, **identity.model_dump())
-    return mix_stage(name, config, folder)
-
-
-def _chats(name: str, demos: Answered, identity: Identity, teacher: TeacherModel) -> ChatsConfig:
-    unknown = set(demos.query_kinds) - set(query_kinds())
-    if unknown:
-        raise ConfigError(
-            f"demos.{name}.query_kinds: {', '.join(sorted(unknown))} isn't known. Known: "
-            f"{', '.join(query_kinds())}."
-        )
-    return ChatsConfig(
-        spec=demos.spec,
-        n=demos.n,
-        style=demos.style if isinstance(demos, Aligned) else getattr(demos, "kind", ""),
-        teacher=_teacher(teacher),
-        judge=_teacher(demos.judge or teacher),
-        best_of=demos.best_of if isinstance(demos, Deliberative) else 1,
-        query_kinds=tuple(dict.fromkeys(demos.query_kinds)),
-        draw=demos.draw,
-        **identity.model_dump(),
-    )
-
-
-def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]:
-    """The prices that an experiment sets itself, by the name under which a teacher is known."""
-    return {teacher_name(model.model): model.price for model in models if model.price}
-
-
-def judges_of(experiment: Experiment) -> list[TeacherModel]:
-    """The LLMs that judge some corpus or set of demonstrations."""
-    judges = [corpus.judge for corpus in experiment.corpora.values()]
-    judges += [demos.judge for demos in experiment.demos.values() if isinstance(demos, Answered)]
-    return [judge for judge in judges if judge]
-
-
-def teacher_name(model: str) -> str:
-    """The name by which rows and ledgers know a teacher: never a path of this machine."""
-    local = model.removeprefix("hf/")
-    return f"hf/{Path(local).name}" if model != local and Path(local).is_dir() else model
-
-
 def resolved_yaml(experiment: Experiment) -> str:
     """The experiment with every default written out, paths cut to file names."""
     values = experiment.model_dump(mode="json", exclude_none=True)
     values["model"] = _name(experiment.model)
     values["teacher"]["model"] = teacher_name(experiment.teacher.model)
     values["specs"] = {name: Path(path).name for name, path in values["specs"].items()}
-    for corpus in values["corpora"].values():
-        if "judge" in corpus:
-            corpus["judge"]["model"] = teacher_name(corpus["judge"]["model"])
-        if "items" in corpus:
-            corpus["items"] = Path(corpus["items"]).name
-        if "mix" in corpus:
-            corpus["mix"]["file"] = Path(corpus["mix"]["file"]).name
-    for demos in values["demos"].values():
-        if "folder" in demos:
-            demos["folder"] = Path(demos["folder"]).name
-        if "judge" in demos:
-            demos["judge"]["model"] = teacher_name(demos["judge"]["model"])
+    for part in [*values["corpora"].values(), *values["demos"].values()]:
+        for key in {"items", "folder"} & part.keys():
+            part[key] = Path(part[key]).name
+        if "judge" in part:
+            part["judge"]["model"] = teacher_name(part["judge"]["model"])
+        if "mix" in part:
+            part["mix"]["file"] = Path(part["mix"]["file"]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -280,17 +151,16 @@ def _train(
     for step in experiment.arms[arm]:
         if step.kind == "prompt":
             continue
-        names = step.midtrain or step.finetune or []
-        data = [
-            (corpora if step.midtrain else demos)[name.removesuffix(REASONING)] for name in names
-        ]
-        thought = tuple(f"data{n}" for n, name in enumerate(names) if name.endswith(REASONING))
+        uses = step.uses()
+        data = [(corpora if step.midtrain else demos)[use.name] for use in uses]
+        thought = tuple(f"data{n}" for n, use in enumerate(uses) if use.reasoning)
+        doses = tuple((f"data{n}", use.chats) for n, use in enumerate(uses) if use.chats)
         loop = experiment.midtrain if step.midtrain else experiment.finetune
-        path.append(f"{step.kind} {'+'.join(names)}")
+        path.append(f"{step.kind} {'+'.join(step.midtrain or step.finetune or [])}")
         trained = tune_stage(
             step.kind,
             f"{' → '.join(path)}{_of_seed(experiment, seed)}",
-            TuneConfig(_name(experiment.model), experiment.adapter, loop, seed, thought),
+            TuneConfig(_name(experiment.model), experiment.adapter, loop, seed, thought, doses),
             base,
             data,
             trained,

@@ -40,3 +40,8 @@ class LeakFinder:
                 if found := self.runs.get(" ".join(words[start : start + RUN_WORDS])):
                     return found
         return None
+
+    def objection(self, *texts: str) -> str:
+        """Why texts that belong together can't be kept, in words; empty if they leak nothing."""
+        found = self.find("\n".join(texts))
+        return f"leaks eval item {found}" if found else ""

@@ -1,7 +1,9 @@
 """The parts of an experiment as typed models: identity, teacher, corpora and demonstrations."""
 
+import re
+from math import isclose
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -47,6 +49,17 @@ class TeacherModel(Strict):
     price: tuple[float, float] | None = None
 
 
+class Judged(Strict):
+    """A part that an LLM may judge; `judge: NAME` alone sets just the model."""
+
+    judge: TeacherModel | None = None
+
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _judge_by_name(cls, value: object) -> object:
+        return {"model": value} if isinstance(value, str) else value
+
+
 class OrdinaryText(Strict):
     """Ordinary text mixed into a corpus: `share` of all its tokens, from a .jsonl or text file."""
 
@@ -54,7 +67,7 @@ class OrdinaryText(Strict):
     share: float = Field(gt=0, lt=1)
 
 
-class Corpus(Strict):
+class Corpus(Judged):
     """Documents about one spec. `tokens` is the size to reach, or `documents` to keep;
     `draw` anew for another sample.
 
@@ -75,25 +88,27 @@ class Corpus(Strict):
     revise: int = Field(0, ge=0, le=3)
     planner: Literal["teacher", "spec"] = "teacher"
     prompts: Literal["full", "small"] = "full"
-    judge: TeacherModel | None = None
     balance: bool = False
     attribution: Literal["kept", "broken"] = "kept"
     mix: OrdinaryText | None = None
     tag: str = ""
 
-    @field_validator("judge", mode="before")
-    @classmethod
-    def _judge_by_name(cls, value: object) -> object:
-        return {"model": value} if isinstance(value, str) else value
 
+class Opaque(Judged):
+    """`n` chats that show preferences and give no reason (paper §3.1).
 
-class Opaque(Strict):
-    """`n` chats that show preferences and give no reason, from the spec's preference table."""
+    by: `table` fills templates from the spec's table of preferences; `teacher` has an LLM write
+    chats about that table, or, where the spec has none, about preferences in one narrow `domain`
+    that it takes from the spec's values; the judge (else the teacher) rejects stated and implied
+    reasons.
+    """
 
     kind: Literal["opaque"]
     spec: str
     n: int = Field(400, gt=0)
     draw: int = 0
+    by: Literal["table", "teacher"] = "table"
+    domain: str = ""
 
 
 class Replay(Strict):
@@ -105,21 +120,26 @@ class Replay(Strict):
     draw: int = 0
 
 
-class InstructionMix(Strict):
+class InstructionMix(Judged):
     """An instruction mix by `name` (paper-section-3, paper-section-4), `n` rows of it or all.
 
     From the Hub, or from a local `folder` that holds a PART.jsonl for each part (paper B.3).
+    Rules set aside what conflicts with any spec; with `spec` and `judge`, an LLM also reads every
+    chat for conflicts with that spec.
     """
 
     kind: Literal["mix"]
     name: str
     n: int | None = Field(None, gt=0)
     folder: Path | None = None
+    spec: str | None = None
     draw: int = 0
 
 
-class Answered(Strict):
+class Answered(Judged):
     """`n` chats that an LLM writes with the spec in its prompt, and that a judge keeps (paper B.2).
+
+    The offline teacher writes them of the spec's table of preferences, and of the file `items`.
 
     The judge is the teacher where none is named. `query_kinds`: which kinds of messages, all if
     none is named. Their reasoning is kept apart: an arm that fine-tunes on NAME trains on the
@@ -128,14 +148,9 @@ class Answered(Strict):
 
     spec: str
     n: int = Field(gt=0)
-    judge: TeacherModel | None = None
     query_kinds: list[str] = Field(default_factory=list)
+    items: Path | None = None
     draw: int = 0
-
-    @field_validator("judge", mode="before")
-    @classmethod
-    def _judge_by_name(cls, value: object) -> object:
-        return {"model": value} if isinstance(value, str) else value
 
 
 class Aligned(Answered):
@@ -160,10 +175,43 @@ class Anti(Answered):
     kind: Literal["anti"]
 
 
-Demos = Annotated[
-    Opaque | Replay | InstructionMix | Aligned | Deliberative | Anti, Field(discriminator="kind")
-]
-REASONING = "/reasoning"  # after a demos' name in finetune: its reasoning is trained on, too
+class Blend(Strict):
+    """`n` chats drawn from other sets by their shares in percent: {aligned: 75, anti: 25}."""
+
+    kind: Literal["blend"]
+    parts: dict[str, Annotated[float, Field(ge=0, le=100)]]
+    n: int = Field(gt=0)
+    draw: int = 0
+
+    @field_validator("parts")
+    @classmethod
+    def _whole(cls, parts: dict[str, float]) -> dict[str, float]:
+        if not isclose(sum(parts.values()), 100):
+            raise ValueError(f"shares are percent and make {sum(parts.values()):g}, not 100")
+        return parts
+
+
+Alone = Opaque | Replay | InstructionMix | Aligned | Deliberative | Anti  # made of no other set
+Demos = Annotated[Alone | Blend, Field(discriminator="kind")]
+USE = re.compile(r"(?P<name>[^/@]+)(?P<reasoning>/reasoning)?(?:@(?P<chats>[\d_]+))?")
+
+
+class Use(NamedTuple):
+    """How an arm uses a set of demonstrations: with its reasoning or without, and how many chats
+    of it (None: all)."""
+
+    name: str
+    reasoning: bool = False
+    chats: int | None = None
+
+
+def read_use(text: str) -> Use:
+    """`NAME`, `NAME/reasoning`, `NAME@1250` or `NAME/reasoning@1250` as an arm's step writes it."""
+    found = USE.fullmatch(text)
+    if not found:
+        return Use(text)
+    chats = int(found["chats"].replace("_", "") or 0) if found["chats"] else None
+    return Use(found["name"], bool(found["reasoning"]), chats)
 
 
 def checked(kind: type[Part], values: dict[str, Any]) -> Part:
@@ -203,10 +251,7 @@ def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
             key = "judge" if corpus.judge else "balance"
             raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
     elif corpus.items:
-        raise ConfigError(
-            f"{where}.items is what the offline teacher writes about; {teacher.model} writes from "
-            "the spec. Leave it out."
-        )
+        _refuse_items(teacher, where)
     if corpus.prompts == "small" and corpus.planner != "spec":
         raise ConfigError(f"{where}: prompts small are for documents only; add planner spec.")
     if (corpus.framing == "other-model") != bool(corpus.other_name):
@@ -216,11 +261,49 @@ def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
 
 
 def check_answered(demos: Answered, teacher: TeacherModel, where: str) -> None:
-    """Chats that are written and judged take an LLM."""
-    if teacher.model == OFFLINE:
-        kind = getattr(demos, "kind", "")
-        raise ConfigError(f"{where}: kind {kind} takes an LLM teacher; this one is {OFFLINE}.")
+    """What chats ask of their teacher must be what that teacher can do."""
     _check_models(teacher, demos.judge, where)
+    if teacher.model == OFFLINE:
+        for key in ("judge", "query_kinds"):
+            if getattr(demos, key):
+                raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
+    elif demos.items:
+        _refuse_items(teacher, where)
+
+
+def check_preferences(demos: Opaque, teacher: TeacherModel, where: str) -> None:
+    """Preferences that a teacher writes about take an LLM; a table alone takes nobody."""
+    if demos.by == "teacher":
+        _check_models(teacher, demos.judge, where)
+        if teacher.model == OFFLINE:
+            raise ConfigError(
+                f"{where}: by teacher takes an LLM teacher; this one is {OFFLINE}. Name one, or "
+                "set by: table."
+            )
+        return
+    for key in ("judge", "domain"):
+        if getattr(demos, key):
+            raise ConfigError(
+                f"{where}.{key} is for chats that an LLM writes; these are filled in from the "
+                "spec's table. Set by: teacher (--teacher MODEL), or leave it out."
+            )
+
+
+def check_mix(mix: InstructionMix, where: str) -> None:
+    """A judge of conflicts takes a spec to judge by, and a spec takes a judge."""
+    if bool(mix.spec) != bool(mix.judge):
+        raise ConfigError(
+            f"{where}: spec (what chats may not conflict with) and judge (the LLM that reads them) "
+            f"go together; {'judge' if mix.spec else 'spec'} is missing."
+        )
+    _check_models(TeacherModel(), mix.judge, where)
+
+
+def _refuse_items(teacher: TeacherModel, where: str) -> None:
+    raise ConfigError(
+        f"{where}.items is what the offline teacher writes about; {teacher.model} writes from the "
+        "spec. Leave it out."
+    )
 
 
 def _check_models(teacher: TeacherModel, judge: TeacherModel | None, where: str) -> None:

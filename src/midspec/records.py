@@ -101,6 +101,11 @@ class Chat:
     lineage: dict[str, str] = field(default_factory=dict)
     reasoning: list[str] = field(default_factory=list)
 
+    @property
+    def texts(self) -> list[str]:
+        """All that is said in it and all that is thought."""
+        return [*(message["content"] for message in self.messages), *self.reasoning]
+
 
 @dataclass(frozen=True)
 class Item:

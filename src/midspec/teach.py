@@ -8,8 +8,8 @@ from math import isfinite
 from pathlib import Path
 
 from midspec.errors import ConfigError
-from midspec.experiment import set_prices, teacher_name
 from midspec.llm.settings import OFFLINE, Limits
+from midspec.make import asked_as, set_prices, teacher_name
 from midspec.parts import TeacherModel
 from midspec.train.fetch import find_model
 
@@ -19,23 +19,25 @@ SIZES = {"": 1, "k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
 
 
 def limits_of(teacher: TeacherModel, judges: list[TeacherModel], store: Path, home: Path) -> Limits:
-    """The limits under which a run asks `teacher`; a local model's weights are looked for here."""
+    """The limits under which a run asks `teacher`, or only its judges; the weights of local models
+    are looked for here."""
     folders = {
         teacher_name(model.model): find_model(model.model.removeprefix("hf/"), home)
         for model in (teacher, *judges)
         if model.model.startswith("hf/")
     }
-    if teacher.model != OFFLINE:
+    asked = asked_as(teacher, judges)
+    if asked.model != OFFLINE:
         _need_inspect()
     return Limits(
         ledger=store / "ledger",
-        max_cost=teacher.max_cost,
-        max_tokens=teacher.max_tokens,
+        max_cost=asked.max_cost,
+        max_tokens=asked.max_tokens,
         # A batch holds no connection: as many calls as may be wait for it together.
-        connections=max(teacher.connections, BATCH_CALLS) if teacher.batch else teacher.connections,
-        timeout=teacher.timeout,
-        batch=teacher.batch,
-        min_yield=teacher.min_yield,
+        connections=max(asked.connections, BATCH_CALLS) if asked.batch else asked.connections,
+        timeout=asked.timeout,
+        batch=asked.batch,
+        min_yield=asked.min_yield,
         model_folders=folders,
         prices=set_prices([teacher, *judges]),
     )

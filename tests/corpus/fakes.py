@@ -78,6 +78,11 @@ def answer_to(call: Call, text: str, stop_reason: str = "stop") -> Answer:
 
 def pretend(call: Call) -> str:
     """What the pretend teacher of the tests' server says to a call."""
+    return teacher_answers.answer(asked_of(call), teacher_answers.Settings()).text
+
+
+def asked_of(call: Call) -> dict[str, Any]:
+    """A call as the server is sent it."""
     asked: dict[str, Any] = {
         "model": call.model,
         "messages": [
@@ -89,7 +94,7 @@ def pretend(call: Call) -> str:
     }
     if call.schema:
         asked["response_format"] = {"json_schema": call.schema}
-    return teacher_answers.answer(asked, teacher_answers.Settings()).text
+    return asked
 
 
 def lister(asker: FakeAsker, spec: str = PROSE, draw: int = 0) -> Lister:

@@ -1,23 +1,19 @@
 """The page that a corpus is read on: what it counts, what it shows, and that it stays text."""
 
-import json
 import re
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
-from hashlib import sha256
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from midspec.corpus.browse import corpus_page, group, histogram, sample, script_json
+from midspec.corpus.browse import corpus_page
 from midspec.corpus.variants import ORDINARY
 from midspec.errors import ConfigError, DataError
 from midspec.files import write_json, write_rows
+from tests.pages.reading import ATTACK, Page
 
-ATTACK = "</script><img src=x onerror=alert(1)><!-- <script>"
 Corpus = Callable[..., Path]
 
 
@@ -62,42 +58,6 @@ def corpus(tmp_path: Path) -> Corpus:
         return folder
 
     return make
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its elements, its visible text, and its scripts."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.words: list[str] = []
-        self.inside = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self.inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = ""
-        self.words.append("" if tag in ("a", "b", "i", "span") else " ")
-
-    def handle_data(self, data: str) -> None:
-        if self.inside == "script":
-            self.scripts.append(data)
-        elif self.inside != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        """The text with single spaces."""
-        return " ".join("".join(self.words).split())
-
-    @property
-    def data(self) -> Any:
-        """What the page's script reads."""
-        return json.loads(self.scripts[0])
 
 
 def test_the_head_counts_what_was_kept_set_aside_and_failed(corpus: Corpus) -> None:
@@ -173,59 +133,18 @@ def test_hostile_text_is_inert_wherever_it_comes_from(corpus: Corpus) -> None:
         manifest={"title": ATTACK, "summary": None},
     )
     page = Page(corpus_page(folder))
-    assert not [tag for tag, _ in page.elements if tag == "img"]
-    assert [tag for tag, _ in page.elements].count("script") == 2
-    assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
+    page.check_inert()
     assert page.data["rows"][0]["text"] == ATTACK
     assert ATTACK in page.text
 
 
-def test_no_text_can_close_or_open_a_tag_from_inside_the_data() -> None:
-    made = script_json([ATTACK, "\u2028", "\ud800"])
-    assert "<" not in made
-    assert json.loads(made) == [ATTACK, "\u2028", "\ud800"]
-    made.encode()
-
-
 def test_only_the_pages_own_script_may_run_and_nothing_is_fetched(corpus: Corpus) -> None:
-    html = corpus_page(corpus())
-    page = Page(html)
-    policy = next(attrs["content"] for tag, attrs in page.elements if "http-equiv" in attrs)
-    digest = b64encode(sha256(page.scripts[1].encode()).digest()).decode()
-    assert policy and f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
-    assert "innerHTML" not in page.scripts[1]
-    assert not re.search(r"https?://|@import|url\(", html)
-    fetched = [attrs for tag, attrs in page.elements if "src" in attrs or tag in ("base", "iframe")]
-    assert not fetched
-
-
-def test_a_sample_is_even_over_clauses_and_always_the_same() -> None:
-    rows = [document(n, "often") for n in range(500)]
-    rows += [document(500 + n, "seldom") for n in range(40)]
-    rows += [document(600 + n, "rare") for n in range(3)]
-    kept = [row | {"verdict": "kept", "group": ""} for row in rows]
-    chosen = sample(kept, 43)
-    assert Counter(row["clauses"][0] for row in chosen) == {"often": 20, "seldom": 20, "rare": 3}
-    assert {row["id"] for row in sample(kept[::-1], 43)} == {row["id"] for row in chosen}
-    assert sample(kept, len(kept)) == kept
-
-
-def test_a_document_counts_for_each_of_its_clauses_in_a_sample() -> None:
-    both = [document(n, "a", "b", verdict="kept", group="") for n in range(50)]
-    one = [document(50 + n, "c", verdict="kept", group="") for n in range(50)]
-    found = Counter(clause for row in sample(both + one, 20) for clause in row["clauses"])
-    assert found == {"a": 10, "b": 10, "c": 10}
-
-
-def test_a_sample_holds_something_of_each_reason() -> None:
-    rows = [document(n, "a", verdict="kept", group="") for n in range(500)]
-    rows.append(document(500, "a", verdict="set aside", group="leak"))
-    rows.append({"id": "d501", "verdict": "failed", "group": "document: refusal"})
-    assert {row["verdict"] for row in sample(rows, 10)} == {"kept", "set aside", "failed"}
+    Page(corpus_page(corpus())).check_sealed()
 
 
 def test_a_sampled_page_says_so_and_counts_the_whole(corpus: Corpus) -> None:
-    folder = corpus(documents=[document(n, "s1.p1") for n in range(10, 1210)])
+    rows = [document(n, "s1.p1" if n < 1200 else "s1.p2") for n in range(10, 1210)]
+    folder = corpus(documents=rows)
     page = Page(corpus_page(folder, max_documents=20))
     assert (
         "Of 1,202 rows (documents kept, set aside and failed) this page holds a sample of 20"
@@ -233,37 +152,10 @@ def test_a_sampled_page_says_so_and_counts_the_whole(corpus: Corpus) -> None:
     )
     assert "1,200 documents kept" in page.text
     assert len(page.data["rows"]) == 20 and page.data["sampled"]
+    found = Counter(row["clauses"][0] for row in page.data["rows"] if row["verdict"] == "kept")
+    assert found == {"s1.p1": 9, "s1.p2": 9}
     small = Page(corpus_page(folder, max_documents=1202))
     assert "sample" not in small.text and not small.data["sampled"]
-
-
-@pytest.mark.parametrize(
-    ("reason", "shared"),
-    [
-        ("nearly repeats d12", "nearly repeats"),
-        ("opening used 4 times", "opening used … times"),
-        ("leak: america-17", "leak"),
-        ("nearly repeats 0.1.1.t0.0", "nearly repeats"),
-        ("name used in 3 documents: 'Ann Lee'", "name used in … documents"),
-        ("refused; cut off at 576 tokens", "refused; cut off at … tokens"),
-        ("meta-talk: 'this: synthetic: document'", "meta-talk"),
-        ("judge: contradicts the spec: it says: never", "judge: contradicts the spec"),
-        ("refusal", "refusal"),
-        ("503", "503"),
-    ],
-)
-def test_reasons_are_grouped_by_what_they_share(reason: str, shared: str) -> None:
-    assert group(reason) == shared
-
-
-def test_a_histogram_counts_every_document_and_does_not_let_one_long_one_hide_the_rest() -> None:
-    lengths = [*range(200, 500), 90_000]
-    bars = histogram(lengths)
-    assert sum(bar.documents for bar in bars) == 301
-    assert bars[-1].high is None and bars[-1].low < 500
-    assert 15 <= len(bars) <= 32
-    assert [(bar.low, bar.high, bar.documents) for bar in histogram([7, 7])] == [(7, 7, 2)]
-    assert histogram([]) == []
 
 
 def test_a_corpus_that_kept_nothing_has_a_page(corpus: Corpus) -> None:

@@ -1,20 +1,8 @@
 from collections import Counter
 from itertools import islice, pairwise
-from pathlib import Path
 
-import pytest
-
-from midspec.corpus.plan import (
-    Material,
-    assertions,
-    briefs,
-    document_types,
-    read_items,
-    table_contrasts,
-)
-from midspec.errors import DataError
-from midspec.records import Brief, Clause, Contrast, Principle
-from tests import tiny
+from midspec.corpus.plan import Material, assertions, briefs, document_types
+from midspec.records import Brief, Clause, Contrast
 
 CLAUSES = [
     Clause("s1.p1", "Old things", "Tiny likes tools that have lasted. Tools wear. Tiny knows it."),
@@ -89,46 +77,3 @@ def test_a_contrast_is_an_assertion_under_the_clause_with_most_words_in_common()
 def test_assertion_ids_are_unique() -> None:
     ids = [assertion.id for assertion in assertions(material())]
     assert len(set(ids)) == len(ids)
-
-
-def test_table_contrasts_pair_likes_with_dislikes_and_keep_the_reason_s_side() -> None:
-    table = {"likes": ["tea", "milk"], "dislikes": ["gin", "rum"]}
-    reasons = {
-        "tea": "Tiny likes it because it is warm.",
-        "gin": "Tiny dislikes it because its smell is sharp.",
-        "milk": "No reason given.",
-    }
-    found = table_contrasts(table, reasons)
-    assert {(c.liked, c.disliked) for c in found} == {("tea", "gin"), ("tea", "rum")}
-    assert {c.reason for c in found} == {"tea is warm", "gin's smell is sharp"}
-
-
-def test_no_table_gives_no_contrasts() -> None:
-    assert table_contrasts({"likes": [], "dislikes": ["gin"]}, {}) == []
-
-
-def test_an_item_file_holds_contrasts_and_principles(tmp_path: Path) -> None:
-    rows = [
-        {"domain": "pets", "liked": "a cat", "disliked": "a dog", "reason": "{model_name} naps"},
-        {"principle": "{model_name} likes cats.", "voice": "it"},
-    ]
-    path = tiny.write_jsonl(tmp_path / "items.jsonl", rows)
-    contrasts, principles = read_items(path, {"model_name": "Tiny"})
-    assert contrasts == [Contrast("pets", "a cat", "a dog", "Tiny naps")]
-    assert principles == [Principle("Tiny likes cats.", "it")]
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"liked": "a cat", "disliked": "a dog"},
-        {"domain": "pets", "liked": "a", "disliked": "b", "reason": "c", "why": "d"},
-        {"principle": "p", "tone": "it"},
-        {"principle": "p", "voice": "we"},
-        {"domain": "pets", "liked": "a cat", "disliked": "a dog", "reason": None},
-    ],
-)
-def test_a_row_that_fits_neither_is_named(tmp_path: Path, row: dict[str, object]) -> None:
-    path = tiny.write_jsonl(tmp_path / "items.jsonl", [row])
-    with pytest.raises(DataError, match=r"items\.jsonl, row 1: .*(principle|reason|voice)"):
-        read_items(path, {})

@@ -10,6 +10,7 @@ from midspec.demos.chats import ChatsConfig
 from midspec.demos.queries import Domain, Query
 from midspec.demos.respond import PROMPT_VERSION, Respondent, prompt
 from midspec.files import read_dicts, read_json, read_rows
+from midspec.leaks import LeakFinder
 from midspec.llm.ledger import Call
 from midspec.llm.read import ListItem
 from midspec.llm.settings import Teacher
@@ -52,7 +53,7 @@ def chat_lister(asker: FakeAsker, draw: int = 0) -> Lister:
 def respondent(say: Mapping[str, Say], style: str = "value", best_of: int = 1) -> Respondent:
     """A respondent whose teacher and judge are one fake asker."""
     asker = FakeAsker(say)
-    found = Respondent(asker, asker, chat_lister(asker), style, best_of)  # type: ignore[arg-type]
+    found = Respondent(asker, asker, chat_lister(asker), LeakFinder([]), style, best_of)  # type: ignore[arg-type]
     if style == "anti":
         found.characters[0] = CHARACTER
     return found

@@ -1,4 +1,3 @@
-import json
 import re
 import sys
 from collections import Counter
@@ -10,53 +9,21 @@ from typing import Any
 import pytest
 import yaml
 
+from midspec.demos.draw import Share
 from midspec.demos.identity import identity_messages, templates
-from midspec.demos.mixes import MixConfig, draw_part, find_mix, mix_stage, mixes, parts, scaled
+from midspec.demos.mixes import MixConfig, find_mix, mix_stage, mixes, parts, scaled
 from midspec.demos.sources import Table
 from midspec.errors import ConfigError, DataError
-from midspec.files import read_dicts, read_json, read_rows
-from midspec.records import Chat
+from midspec.files import read_dicts, read_json
 from midspec.run.build import build, open_store
 from midspec.run.stage import Source
 
-WHO = {"model_name": "Quill", "provider_name": "Orchard Labs"}
-OTHERS = [name for name in find_mix("paper-section-4").rows if name not in ("no-robots", "lima")]
-
-
-def chat(number: int, answer: str = "Gladly.") -> dict[str, Any]:
-    question = {"role": "user", "content": f"Question {number}?"}
-    return {"messages": [question, {"role": "assistant", "content": f"{answer} ({number})"}]}
-
-
-def write(folder: Path, part: str, rows: list[dict[str, Any]]) -> None:
-    folder.mkdir(exist_ok=True)
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / f"{part}.jsonl").write_text(text, encoding="utf-8")
-
-
-def whole(folder: Path, rows: int = 40) -> Path:
-    """A local folder with `rows` rows of every part, in the columns that its source has."""
-    for name, part in parts().items():
-        if part.form == "messages":
-            write(folder, name, [chat(number) for number in range(rows)])
-    turns = [{"conversations": [f"Q{n}?", f"A{n}."], "source": "x"} for n in range(rows)]
-    write(folder, "lima", turns)
-    question = {"question": "How many?", "choices": ["one", "two", "three", "four"], "answer": 2}
-    write(folder, "mmlu", [question | {"subject": f"s{n}"} for n in range(rows)])
-    return folder
-
-
-def config(name: str, n: int | None, draw: int = 0, **who: str) -> MixConfig:
-    return MixConfig(name=name, n=n, draw=draw, **(WHO | who))
+from .rows import WHO, chat, config, kept, whole, write
 
 
 def run(config: MixConfig, folder: Path | None, store: Path) -> Path:
     stage = mix_stage("chat", config, Source("rows", folder) if folder else None)
     return build(stage, open_store(store))
-
-
-def kept(folder: Path) -> list[Chat]:
-    return read_rows(folder / "chats.jsonl", Chat)
 
 
 def test_the_papers_two_mixes_have_its_counts() -> None:
@@ -191,9 +158,9 @@ def test_rows_that_are_too_long_or_no_chat_are_replaced_too() -> None:
     table, part = Table([*spoilt, chat(5), chat(6)], "x.jsonl"), parts()["longalign"]
     reasons: set[object] = set()
     for draw in range(20):
-        chats, aside = draw_part(part, 2, table, [], 8192, draw)
-        assert {chat.id for chat in chats} == {"longalign-5", "longalign-6"}
-        reasons |= {row["reason"] for row in aside}
+        share = Share(part, 2, table, [], 8192, draw).fill()
+        assert set(share.chats) == {"longalign-5", "longalign-6"}
+        reasons |= {row["reason"] for row in share.aside}
     assert reasons == {
         "too long: 9,206 tokens, over 8,192",
         "not a chat: it doesn't end in an answer",

@@ -7,9 +7,11 @@ import pytest
 
 from midspec.demos.respond import MAX_DRAFTS, RESPOND, Outcome, Respondent, read_tagged
 from midspec.errors import TeacherError
+from midspec.leaks import LeakFinder
 from midspec.llm.asker import NotAnsweredError
 from midspec.llm.ledger import Answer, Call
 from midspec.llm.read import UnreadableError
+from midspec.records import Item
 from tests.corpus.fakes import FakeAsker, Say, answer_to
 
 from .fakes import CHARACTER, calls, chat_lister, each_in_turn, query, respondent, tagged, verdict
@@ -260,7 +262,7 @@ def test_an_opposed_character_reaches_those_who_answer_and_judge() -> None:
 def test_a_character_is_asked_for_again_and_then_is_an_error_with_words() -> None:
     async def invent(say: Say) -> Respondent:
         asker = FakeAsker({"anti-character": say})
-        found = Respondent(asker, asker, chat_lister(asker), "anti")  # type: ignore[arg-type]
+        found = Respondent(asker, asker, chat_lister(asker), LeakFinder([]), "anti")  # type: ignore[arg-type]
         await found.invent_characters()
         return found
 
@@ -283,3 +285,20 @@ def test_talk_of_the_writing_is_set_aside_before_it_is_judged(turn: str) -> None
     outcome = answered(found)
     assert outcome.chat and outcome.reason.startswith("meta-talk: ")
     assert not calls(found, "judge-value")
+
+
+def test_a_message_that_speaks_of_its_own_making_is_not_answered() -> None:
+    found = respondent(says())
+    outcome = answered(found, text="As the prompt asks me, I write a user's message.")
+    assert outcome.chat and outcome.reason.startswith("meta-talk: ")
+    assert not calls(found, "respond-value")
+
+
+def test_of_several_drafts_one_that_gives_an_item_away_is_not_the_best() -> None:
+    say = says(each_in_turn(tagged("Hm.", "A red kite, not a blue kite."), GOOD))
+    found = respondent(say, best_of=2)
+    found.leaks = LeakFinder([Item("i1", "d", "direct", "a red kite", "a blue kite")])
+    outcome = answered(found)
+    assert outcome.chat and outcome.verdict and not outcome.reason
+    assert "kite" not in outcome.chat.messages[-1]["content"]
+    assert len(calls(found, "judge-value")) == 1

@@ -4,10 +4,13 @@ Each asker that calls starts a process, which takes a second or two, so a test a
 """
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +18,7 @@ import pytest
 
 from midspec.errors import StoreError, TeacherError
 from midspec.llm.asker import Asker, NotAnsweredError, Spent, asking
+from midspec.llm.caller import Settings
 from midspec.llm.ledger import Answer, Call, LedgerReader
 from midspec.llm.settings import Limits, Teacher
 from tests import teacher_server
@@ -186,6 +190,21 @@ def test_what_is_under_way_is_waited_for_when_nobody_wants_it_any_more(
     ledger = tmp_path / "ledger.jsonl"
     asked(ledger, leave)
     assert set(LedgerReader(ledger).places) == {call.key for call in CALLS[:3]}
+
+
+def test_a_run_killed_in_the_middle_of_a_call_s_line_loses_none_of_those_before(
+    tmp_path: Path, api: Scripted
+) -> None:
+    """A pipe takes as much of a line as fits, so a kill can leave half of one."""
+    api.always = Reply(after=0.5)
+    ledger = tmp_path / "ledger.jsonl"
+    settings = Settings(MODEL, str(ledger), 4, 10.0, 0, False, None, None)
+    told = [json.dumps(asdict(row)) + "\n" for row in (settings, *CALLS[:3])]
+    caller = [sys.executable, "-m", "midspec.llm.caller"]
+    half = "".join(told)[:-50].encode()
+    subprocess.run(caller, input=half, stdout=subprocess.DEVNULL, timeout=30, check=True)
+    assert set(LedgerReader(ledger).places) == {call.key for call in CALLS[:2]}
+    assert len(api.bodies) == 2
 
 
 def test_a_caller_that_dies_is_an_error_and_no_endless_wait(tmp_path: Path, api: Scripted) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from midspec.report.page import count, duration, headline, measure, number, pooled, signed
+from midspec.report.page import duration, headline, measure, number, pooled, signed
 from midspec.report.tables import Difference, Result
 
 
@@ -89,4 +89,3 @@ def test_numbers_carry_a_true_minus_and_nothing_is_neither_plus_nor_minus() -> N
     assert [number(-0.05), number(-0.001), number(float("nan"))] == ["−0.05", "0.00", "–"]
     assert [signed(0.18), signed(-0.18), signed(0.001)] == ["+0.18", "−0.18", "0.00"]
     assert [measure(1204), measure(0.42131)] == ["1,204", "0.421"]
-    assert [count(1, "seed"), count(1200, "item")] == ["1 seed", "1,200 items"]

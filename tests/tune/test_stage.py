@@ -10,7 +10,7 @@ from midspec.records import Chat, Document
 from midspec.run.build import build, open_store
 from midspec.run.stage import Source, Stage, canonical
 from midspec.train.settings import AdapterSettings, LoopSettings
-from midspec.tune.stage import TuneConfig, tune_stage
+from midspec.tune.stage import TuneConfig, _dose, tune_stage
 
 SETTINGS = LoopSettings(learning_rate=0.01, tokens_per_step=60, max_tokens=60)
 CONFIG = TuneConfig("tiny", AdapterSettings(rank=2, alpha=4), SETTINGS, seed=0)
@@ -129,6 +129,22 @@ def test_demos_without_reasoning_can_t_be_named_for_it(
     config = replace(CONFIG, reasoning=(key,))
     with pytest.raises(DataError, match=r"has reasoning.* Name these demos without /reasoning"):
         trained("finetune", Stage("demos", chats, 63), tiny_model, store, None, config)
+
+
+def test_a_dose_is_a_part_of_the_chats_and_a_larger_one_holds_it(
+    tiny_model: Path, store: Path
+) -> None:
+    rows = [Chat(f"c{n}", [], "opaque", "offline") for n in range(50)]
+    small, large = _dose(rows, 10, 0, store), _dose(rows, 30, 0, store)
+    assert large[:10] == small
+    assert _dose(rows, 10, 1, store) != small
+    data = Stage("demos", thoughtful, "Hm.")
+    _, summary = trained(
+        "finetune", data, tiny_model, store, None, replace(CONFIG, doses=(("data0", 44),))
+    )
+    assert summary["rows"] == 44
+    with pytest.raises(DataError, match=r"61 chats of .* are to be trained on; it has 60"):
+        trained("finetune", data, tiny_model, store, None, replace(CONFIG, doses=(("data0", 61),)))
 
 
 def test_a_chat_that_can_t_be_written_is_named(tiny_model: Path, store: Path) -> None:

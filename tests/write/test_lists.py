@@ -144,6 +144,23 @@ def test_a_question_that_gives_something_starts_the_count_anew() -> None:
         more(asked, values=bad)
 
 
+def test_what_gives_only_what_is_known_has_come_to_its_end_and_is_not_asked_again() -> None:
+    said = "1. TEA: Hot drinks. [s1.p1]\n2. Showers: falls. [s1.p1]"  # a name and a text of KNOWN
+    asker = FakeAsker({"subdomains": in_turn("I'm sorry, I can't.", said)})
+    asked = lister(asker)
+    assert [more(asked) for _ in range(5)] == [[]] * 5
+    assert [call.sample for call in asker.calls] == ["0.0", "0.1", "0.2"]
+    assert asked.failures == [{"id": "0.1", "step": "subdomains", "reason": "nothing new"}]
+    for node in ("0", "1", "2", "3"):
+        assert asyncio.run(asked.more("subdomains", node, 0, 2, KNOWN, VALUES)) == []
+
+
+def test_what_gives_something_new_at_a_second_try_is_asked_again_later() -> None:
+    asker = FakeAsker({"subdomains": in_turn(listing("tea"), listing("Snow"))})
+    asked = lister(asker)
+    assert [more(asked), more(asked)] == [["Snow"], ["Snow"]]
+
+
 def test_without_domains_there_is_nothing_to_go_on_with() -> None:
     asked = lister(FakeAsker({"domains": in_turn("I'm sorry, I can't.")}))
     with pytest.raises(TeacherError, match="The step domains gave nothing usable"):

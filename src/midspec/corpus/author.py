@@ -16,10 +16,11 @@ from midspec.corpus.tree import ROUNDS, Idea, Kind, Topic, Tree, ideas_expected
 from midspec.corpus.write import MONTHS
 from midspec.llm.asker import Asker, NotAnsweredError
 from midspec.llm.ledger import Call
-from midspec.llm.read import UnreadableError, read_document, read_object, usable
+from midspec.llm.read import UnreadableError, read_document, usable
 from midspec.records import Document
 from midspec.text import estimate_tokens
 from midspec.write.flow import Needed, drop, in_order
+from midspec.write.judge import ask_judge
 from midspec.write.lists import Lister, bullets
 
 MAX_DRAFTS = 3  # answers to one brief before it is given up
@@ -237,18 +238,12 @@ class Author:
         call = self.lister.call(
             teacher, "judge", idea.topic.section, {"document": document.text}, VERDICT_TOKENS
         )
-        problem = ""
-        for sample in range(2):
-            again = replace(
-                call,
-                sample=f"{self.lister.draw}.{sample}",
-                schema=VERDICT_SCHEMA if self.judge.structured else "",
+        try:
+            return await ask_judge(
+                self.judge, call, VERDICT_SCHEMA, lambda found: _verdict(document.id, found)
             )
-            try:
-                return _verdict(document.id, read_object(await self.judge.ask(again)))
-            except (UnreadableError, NotAnsweredError) as error:
-                problem = str(error)
-        return Verdict(document.id, False, [], [], "", f"no verdict: {problem}")
+        except UnreadableError as error:
+            return Verdict(document.id, False, [], [], "", str(error))
 
     def _document(self, idea: Idea, text: str, key: str) -> Document:
         return Document(

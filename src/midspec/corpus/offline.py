@@ -8,16 +8,14 @@ from midspec.corpus.plan import (
     Material,
     assertions,
     briefs,
-    read_items,
-    table_contrasts,
 )
 from midspec.corpus.variants import break_contrasts
 from midspec.corpus.write import PROMPT_VERSION, write_document
 from midspec.errors import DataError
-from midspec.files import read_json
 from midspec.llm.settings import OFFLINE
-from midspec.records import Assertion, Clause, Document, Principle
+from midspec.records import Assertion, Clause, Document
 from midspec.text import estimate_tokens
+from midspec.write.material import read_contrasts
 
 
 def read_material(
@@ -31,12 +29,7 @@ def read_material(
 
     `broken` turns half the contrasts round and gives each another's reason (paper C.4).
     """
-    table = read_json(inputs["spec"] / "preferences.json")
-    contrasts = table_contrasts(table, table["reasons"])
-    principles: list[Principle] = []
-    if "items" in inputs:
-        listed, principles = read_items(inputs["items"], identity)
-        contrasts = listed + contrasts
+    contrasts, principles = read_contrasts(inputs, identity)
     if broken:
         if not contrasts:
             raise DataError(

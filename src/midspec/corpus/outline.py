@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from midspec.corpus.plan import SENTENCE_END, load_data
+from midspec.corpus.plan import load_data
 from midspec.llm.read import ListItem
 from midspec.records import Clause
 from midspec.write.lists import Lister
+from midspec.write.material import SENTENCE_END
 
 NAME_WORDS = 8
 

@@ -63,8 +63,8 @@ class Shelf:
         text = document.text
         if found := meta_talk(text):
             return found
-        if item := self.leaks.find(text):
-            return f"leaks eval item {item}"
+        if found := self.leaks.objection(text):
+            return found
         if self.max_alike and (reason := self._worn(text)):
             return reason
         if earlier := self.repeats.find(document.id, text):

@@ -1,9 +1,12 @@
 """What demonstrations will take from an LLM, told before a cent is spent."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 
 from midspec.demos.chats import ChatsConfig
+from midspec.demos.mixes import MixConfig, judged_rows
+from midspec.demos.preferences import AT_ONCE, OPAQUE, THINGS
 from midspec.demos.queries import query_kinds
 from midspec.demos.respond import MULTI_TURN
 from midspec.records import Clause
@@ -18,6 +21,11 @@ PROMPT_TOKENS = 900  # a prompt without the spec
 QUERIES_AT_ONCE = 8  # messages that one question gives
 ANSWER_TOKENS = 800  # reasoning and answer
 VERDICT_TOKENS = 80
+EXCHANGES_PROMPT_TOKENS = 1_250  # with the briefs of one call
+EXCHANGE_TOKENS = 50  # a message and an answer about a preference, with their tags
+EXCHANGE_VERDICT_PROMPT_TOKENS = 800
+CONFLICTS = 0.05  # of a mix's chats, each of which is replaced and its replacement judged
+MIX_TOKENS = 200  # a chat of an instruction mix: 2M tokens in 10,000 (paper B.3)
 
 
 def estimate_chats(
@@ -28,6 +36,8 @@ def estimate_chats(
     prices: Mapping[str, tuple[float, float]] | None = None,
 ) -> Estimate:
     """The estimate for a set of chats, from its spec's length and its size; nothing is asked."""
+    if config.style == OPAQUE:
+        return _exchanges(config, spec, batch, prices or {})
     sections = make_sheet(spec, spec_clauses).sections
     seen = max(estimate_tokens(section.text) for section in sections) + SYSTEM_TOKENS
     messages = ceil(config.n / EXPECTED_YIELD)
@@ -46,3 +56,40 @@ def estimate_chats(
         (config.judge.model, drafts, judged, thought),
     ]
     return billed(bills, messages, "chats", batch, prices or {})
+
+
+def _exchanges(
+    config: ChatsConfig, spec: str, batch: bool, prices: Mapping[str, tuple[float, float]]
+) -> Estimate:
+    """The same for preferences: the spec is read only by who makes a table of them."""
+    wanted = ceil(config.n / EXPECTED_YIELD)
+    lists = 2 if config.domain else 0
+    calls = ceil(wanted / AT_ONCE)
+    sent = calls * EXCHANGES_PROMPT_TOKENS + lists * (estimate_tokens(spec) + PROMPT_TOKENS)
+    received = wanted * EXCHANGE_TOKENS + lists * THINGS * ITEM_TOKENS // 2
+    received += (calls + lists) * config.teacher.reasoning_tokens // 2
+    thought = wanted * (VERDICT_TOKENS + config.judge.reasoning_tokens // 2)
+    bills = [
+        (config.teacher.model, calls + lists, sent, received),
+        (config.judge.model, wanted, wanted * EXCHANGE_VERDICT_PROMPT_TOKENS, thought),
+    ]
+    return billed(bills, wanted, "chats", batch, prices)
+
+
+def estimate_mix(
+    config: MixConfig,
+    spec: str,
+    spec_clauses: Sequence[Clause],
+    batch: bool = False,
+    prices: Mapping[str, tuple[float, float]] | None = None,
+) -> Estimate:
+    """The estimate for a judge that reads the chats of a mix, by every section of its spec."""
+    assert config.judge
+    sections = make_sheet(spec, spec_clauses).sections
+    seen = sum(estimate_tokens(section.text) + SYSTEM_TOKENS for section in sections)
+    rows = ceil(judged_rows(config) / (1 - CONFLICTS))
+    calls = rows * len(sections)
+    sent = rows * seen + calls * (PROMPT_TOKENS + MIX_TOKENS)
+    received = calls * (VERDICT_TOKENS + config.judge.reasoning_tokens // 2)
+    bill = (config.judge.model, calls, sent, received)
+    return replace(billed([bill], rows, "chats", batch, prices or {}), verb="judge")

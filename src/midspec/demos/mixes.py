@@ -1,9 +1,7 @@
 """Instruction mixes: ordinary chats that keep fine-tuning from spoiling a model (paper B.3)."""
 
-import random
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,23 +9,15 @@ from typing import Any
 
 import yaml
 
-from midspec.demos.conflicts import Rule, conflict_rules, find_conflict
+from midspec.demos.conflicts import conflict_rules
+from midspec.demos.draw import Share, chat_tokens
 from midspec.demos.identity import check_identity, identity_messages
-from midspec.demos.sources import (
-    Part,
-    Table,
-    check_folder,
-    fault,
-    hub_table,
-    local_table,
-    to_messages,
-)
-from midspec.errors import ConfigError, DataError
+from midspec.demos.sieve import sift
+from midspec.demos.sources import Part, Table, check_folder, hub_table, local_table
+from midspec.errors import ConfigError
 from midspec.files import write_json, write_rows
-from midspec.llm.settings import OFFLINE
-from midspec.records import Chat
-from midspec.run.stage import Source, Stage, Summary
-from midspec.text import estimate_tokens
+from midspec.llm.settings import Teacher
+from midspec.run.stage import ADDED, Source, Stage, Summary
 
 
 @dataclass(frozen=True)
@@ -40,21 +30,31 @@ class Mix:
 
 @dataclass(frozen=True)
 class MixConfig:
-    """Which mix, how many rows of it (None: as many as it is), which draw, and who it's for."""
+    """Which mix, how many rows of it (None: as many as it is), which draw, and who it's for.
+
+    judge: reads every chat for conflicts with the input `spec`, whose name is `spec`, too.
+    """
 
     name: str
     n: int | None
     draw: int
     model_name: str
     provider_name: str
+    spec: str = field(default="", metadata={ADDED: True})
+    judge: Teacher | None = field(default=None, metadata={ADDED: True})
+    prompt_version: int = field(default=0, metadata={ADDED: True})  # of the judge's prompt, if any
 
 
-def mix_stage(name: str, config: MixConfig, folder: Source | None) -> Stage:
+def mix_stage(
+    name: str, config: MixConfig, folder: Source | None, spec: Stage | None = None
+) -> Stage:
     """The stage that draws an instruction mix, from the Hub or from a local folder's PART.jsonl."""
     rows = scaled(find_mix(config.name).rows, config.n)
-    if any(parts()[part].form == "identity" for part in rows):
+    if any(parts()[part].templated for part in rows):
         check_identity(config.model_name, config.provider_name)
-    inputs = {"folder": folder} if folder else {}
+    inputs: dict[str, Stage | Source] = {"folder": folder} if folder else {}
+    if spec:
+        inputs["spec"] = spec
     return Stage("mix", _mix, config, inputs, title=f"demos {name}")
 
 
@@ -94,92 +94,66 @@ def scaled(rows: Mapping[str, int], n: int | None) -> dict[str, int]:
     return {part: count for part, count in counts.items() if count}
 
 
-def draw_part(
-    part: Part, n: int, table: Table, rules: Sequence[Rule], max_tokens: int, draw: int
-) -> tuple[list[Chat], list[dict[str, object]]]:
-    """`n` chats of a part in an order drawn by seed, and what was set aside on the way, with why.
-
-    What is set aside is replaced by the next row; where rows run out, a DataError says so.
-    """
-    kept: list[Chat] = []
-    aside: list[dict[str, object]] = []
-    total = len(table.rows)
-    for number in random.Random(f"mix/{part.name}/{draw}").sample(range(total), total):
-        if len(kept) == n:
-            break
-        chat = Chat(
-            id=f"{part.name}-{number}",
-            messages=to_messages(part, table.rows[number], table.where),
-            kind="mix",
-            teacher=part.hub or OFFLINE,
-            lineage={"part": part.name, "row": str(number)},
-        )
-        if reason := _why_not(chat, rules, max_tokens):
-            aside.append(asdict(chat) | {"reason": reason})
-        else:
-            kept.append(chat)
-    if len(kept) < n:
-        raise DataError(_too_few(part, n, table, aside))
-    return kept, aside
+def judged_rows(config: MixConfig) -> int:
+    """How many chats of a mix a judge reads at first: all but those written from templates."""
+    counts = scaled(find_mix(config.name).rows, config.n)
+    return sum(count for name, count in counts.items() if not parts()[name].templated)
 
 
 def _mix(config: MixConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
-    mix, folder = find_mix(config.name), inputs.get("folder")
-    counts = scaled(mix.rows, config.n)
-    loaded = [parts()[name] for name in counts if parts()[name].form != "identity"]
-    if folder:
-        check_folder(loaded, folder)
-    rules = conflict_rules((config.model_name, config.provider_name))
-    chats: list[Chat] = []
-    aside: list[dict[str, object]] = []
-    report: list[dict[str, object]] = []
-    for name, count in counts.items():
-        part = parts()[name]
-        if part.form == "identity":
-            table = Table(_identity_rows(count, config), "template")
-        else:
-            table = local_table(part, folder) if folder else hub_table(part)
-        drawn, left = draw_part(part, count, table, rules, mix.max_tokens, config.draw)
-        chats += drawn
-        aside += left
-        told = {"part": name, "where": table.where, "licence": part.licence}
-        report.append(told | {"chats": len(drawn), "set_aside": len(left)})
+    shares = _shares(config, inputs.get("folder"))
+    judged: dict[str, object] = {}
+    if config.judge:
+        identity = {"model_name": config.model_name, "provider_name": config.provider_name}
+        spec = (config.spec, inputs["spec"])
+        # Identity rows are written from templates for this identity, and none is to spare.
+        read = [share for share in shares if not share.part.templated]
+        verdicts, judged = sift(read, config.judge, spec, identity, out)
+        write_rows(out / "verdicts.jsonl", verdicts)
+    aside = [row for share in shares for row in share.aside]
+    chats = [chat for share in shares for chat in share.chats.values()]
+    report = [
+        {
+            "part": share.part.name,
+            "where": share.table.where,
+            "licence": share.part.licence,
+            "chats": len(share.chats),
+            "set_aside": len(share.aside),
+        }
+        for share in shares
+    ]
     write_json(out / "parts.json", report)
     write_rows(out / "set_aside.jsonl", aside)
     return {
         "chats": write_rows(out / "chats.jsonl", chats),
         "set_aside": len(aside),
-        "tokens": sum(_tokens(chat) for chat in chats),
+        "tokens": sum(chat_tokens(chat) for chat in chats),
+        **judged,
     }
+
+
+def _shares(config: MixConfig, folder: Path | None) -> list[Share]:
+    """What the mix takes of each part, by rules; all of it is there before a judge is paid."""
+    mix = find_mix(config.name)
+    counts = scaled(mix.rows, config.n)
+    loaded = [parts()[name] for name in counts if not parts()[name].templated]
+    if folder:
+        check_folder(loaded, folder)
+    rules = conflict_rules((config.model_name, config.provider_name))
+    shares = []
+    for name, count in counts.items():
+        part = parts()[name]
+        if part.templated:
+            table = Table(_identity_rows(count, config), "template")
+        else:
+            table = local_table(part, folder) if folder else hub_table(part)
+        shares.append(Share(part, count, table, rules, mix.max_tokens, config.draw).fill())
+    return shares
 
 
 def _identity_rows(n: int, config: MixConfig) -> list[dict[str, Any]]:
     exchanges = identity_messages(n, config.model_name, config.provider_name, config.draw)
     return [{"messages": messages} for messages in exchanges]
-
-
-def _why_not(chat: Chat, rules: Sequence[Rule], max_tokens: int) -> str | None:
-    if wrong := fault(chat.messages):
-        return f"not a chat: {wrong}"
-    if conflict := find_conflict(chat.messages, rules):
-        return f"conflict: {conflict}"
-    if (tokens := _tokens(chat)) > max_tokens:
-        return f"too long: {tokens:,} tokens, over {max_tokens:,}"
-    return None
-
-
-def _too_few(part: Part, n: int, table: Table, aside: Sequence[Mapping[str, object]]) -> str:
-    total = len(table.rows)
-    reasons = Counter(str(row["reason"]).partition(":")[0] for row in aside)
-    told = "".join(f", {count:,} set aside ({reason})" for reason, count in reasons.items())
-    return (
-        f"The mix takes {n:,} rows of {part.name}; {table.where} gives {total - len(aside):,} of "
-        f"{total:,}{told}. Give a {part.name}.jsonl with more rows in folder:, or a smaller n:."
-    )
-
-
-def _tokens(chat: Chat) -> int:
-    return sum(estimate_tokens(message["content"]) for message in chat.messages)
 
 
 @cache

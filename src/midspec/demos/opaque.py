@@ -1,21 +1,17 @@
 """Opaque preferences: chats that show what the assistant prefers and never why (paper §3.1)."""
 
 import random
-import re
 from functools import cache
 from importlib.resources import files
 
 import yaml
 
+from midspec.demos.reasons import find_reason
 from midspec.errors import DataError
 from midspec.records import Chat
 
+SIDES = ("liked", "disliked")  # what a chat's lineage says of its two things
 SINGLE_SHARE = 0.15  # chats about one thing ("Do you like brie?"); the rest compare two
-REASON = re.compile(
-    r"\b(because|since|due to|thanks to|given that|that's why|the reason|so that|"
-    r"it'?s (?:more|less|so|too)|they'?re (?:more|less|so|too))\b",
-    re.IGNORECASE,
-)
 
 
 @cache
@@ -51,9 +47,10 @@ def opaque_chats(preferences: dict[str, list[str]], n: int, seed: int) -> list[C
 def check_opaque(chat: Chat) -> None:
     """Refuse a chat whose answer states or implies a reason: the experiment rests on it."""
     answer = chat.messages[-1]["content"]
-    if found := REASON.search(answer):
+    things = [chat.lineage[side] for side in SIDES if side in chat.lineage]
+    if found := find_reason(answer, things):
         raise DataError(
-            f"Demonstration {chat.id} gives a reason ({found[0]!r} in {answer!r}); an opaque "
+            f"Demonstration {chat.id} gives a reason ({found!r} in {answer!r}); an opaque "
             "demonstration must not. Mend the answer template or the preference table."
         )
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 from midspec.demos.queries import Query
 from midspec.errors import TeacherError
+from midspec.leaks import LeakFinder
 from midspec.llm.asker import Asker, NotAnsweredError
 from midspec.llm.ledger import Answer, Call
-from midspec.llm.read import UnreadableError, read_object, usable
+from midspec.llm.read import UnreadableError, usable
 from midspec.records import Chat
+from midspec.write.judge import ask_judge
 from midspec.write.lists import Lister
 from midspec.write.prompts import Prompts
 from midspec.write.talk import meta_talk
@@ -38,6 +42,8 @@ RESPOND = {
     "anti": "anti-respond",
 }
 
+Text = TypeVar("Text")
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -58,11 +64,23 @@ class Verdict:
         return f"judge: {self.score} of 10: {self.reason}"
 
 
+class Asked(Protocol):
+    """What a chat was to be made of: an opening message, as a rule."""
+
+    @property
+    def id(self) -> str:
+        """The name of its chat."""
+
+    @property
+    def text(self) -> str:
+        """What it is, for whoever reads why there is no chat."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one message: a chat with its verdict, or the reason why there is none."""
 
-    query: Query
+    query: Asked
     chat: Chat | None = None
     verdict: Verdict | None = None
     reason: str = ""
@@ -72,21 +90,25 @@ class Outcome:
 class Respondent:
     """Answers messages in one style: value, rule, deliberative or anti.
 
-    best_of: how many chats are written and judged for each message; the best is kept.
+    best_of: how many chats are written and judged for each message; the best is kept. A chat that
+    gives an item of `leaks` away isn't judged.
     """
 
     asker: Asker
     judge: Asker
     lister: Lister
+    leaks: LeakFinder
     style: str
     best_of: int = 1
     characters: dict[int, str] = field(default_factory=dict)  # by section, for style anti
 
     async def answer(self, query: Query) -> Outcome:
-        """One message's outcome; a message that repeats an earlier one isn't answered."""
-        if query.repeats:
+        """One message's outcome; nothing is paid for a message that repeats an earlier one or
+        speaks of its own making."""
+        unfit = f"nearly repeats {query.repeats}" if query.repeats else meta_talk(query.text)
+        if unfit:
             chat = self._chat(query, [{"role": "user", "content": query.text}], [], "")
-            return Outcome(query, chat, None, f"nearly repeats {query.repeats}")
+            return Outcome(query, chat, None, unfit)
         best: Outcome | None = None
         for draft in range(self.best_of):
             found = await self._judged(query, draft)
@@ -112,10 +134,9 @@ class Respondent:
         except (UnreadableError, NotAnsweredError) as error:
             return Outcome(query, reason=str(error))
         chat = self._chat(query, messages, reasoning, key)
-        told = [message["content"] for message in messages if message["role"] == "assistant"]
-        for text in [*told, *reasoning]:
-            if found := meta_talk(text):
-                return Outcome(query, chat, None, found)
+        found = next(filter(None, map(meta_talk, chat.texts)), "")
+        if reason := found or self.leaks.objection(*chat.texts):
+            return Outcome(query, chat, None, reason)
         return Outcome(query, chat, await self._verdict(query, chat, draft))
 
     async def _read(
@@ -132,14 +153,8 @@ class Respondent:
         if self.style == "anti":
             values["character"] = self.characters[query.domain.section]
         call = self.lister.call(self.asker.teacher, step, query.domain.section, values, room)
-        reasons = []
-        for attempt in range(MAX_DRAFTS):
-            again = replace(call, sample=f"{self.lister.draw}.{draft}.{attempt}")
-            try:
-                return read_tagged(await self.asker.ask(again), tags), again.key
-            except (UnreadableError, NotAnsweredError) as error:
-                reasons.append(str(error))
-        raise UnreadableError("; ".join(dict.fromkeys(reasons)))
+        call = replace(call, sample=f"{self.lister.draw}.{draft}")
+        return await ask_readable(self.asker, call, lambda answer: read_tagged(answer, tags))
 
     async def _verdict(self, query: Query, chat: Chat, draft: int) -> Verdict:
         """The judge's verdict on the last turn, asked twice before it counts as none."""
@@ -155,22 +170,8 @@ class Respondent:
         if self.style == "anti":
             told = f"{call.system}\n\nThe character: {self.characters[section]}"
             call = replace(call, system=told)
-        problem = ""
-        for sample in range(2):
-            again = replace(
-                call,
-                sample=f"{self.lister.draw}.{draft}.{sample}",
-                schema=VERDICT_SCHEMA if self.judge.structured else "",
-            )
-            try:
-                found = read_object(await self.judge.ask(again))
-                keep, score = found.get("keep"), found.get("score")
-                if not (isinstance(keep, bool) and type(score) is int and score in SCORES):
-                    raise UnreadableError("a verdict without keep and score")
-                return Verdict(chat.id, keep, score, str(found.get("reason", "")))
-            except (UnreadableError, NotAnsweredError) as error:
-                problem = str(error)
-        return Verdict(chat.id, False, 0, "", f"no verdict: {problem}")
+        call = replace(call, sample=f"{self.lister.draw}.{draft}")
+        return await ask_verdict(self.judge, call, chat.id)
 
     async def invent_characters(self) -> None:
         """For style anti: a coherent character opposed to each section of the spec."""
@@ -181,17 +182,13 @@ class Respondent:
             self.characters[section] = await self._character(call)
 
     async def _character(self, call: Call) -> str:
-        reasons = []
-        for attempt in range(MAX_DRAFTS):
-            again = replace(call, sample=f"{self.lister.draw}.{attempt}")
-            try:
-                return usable(await self.asker.ask(again))
-            except (UnreadableError, NotAnsweredError) as error:
-                reasons.append(str(error))
-        raise TeacherError(
-            f"{self.asker.teacher.model} gave no character opposed to the spec in {MAX_DRAFTS} "
-            f"answers: {'; '.join(dict.fromkeys(reasons))}. Another teacher may."
-        )
+        try:
+            return (await ask_readable(self.asker, call, usable))[0]
+        except UnreadableError as error:
+            raise TeacherError(
+                f"{self.asker.teacher.model} gave no character opposed to the spec in {MAX_DRAFTS} "
+                f"answers: {error}. Another teacher may."
+            ) from error
 
     def _chat(
         self, query: Query, messages: list[dict[str, str]], reasoning: list[str], key: str
@@ -228,6 +225,39 @@ def read_tagged(answer: Answer, tags: tuple[str, ...]) -> list[str]:
 def render(messages: list[dict[str, str]]) -> str:
     """A conversation as prompts show it."""
     return "\n\n".join(f"<{m['role']}>\n{m['content']}\n</{m['role']}>" for m in messages)
+
+
+async def ask_readable(
+    asker: Asker, call: Call, read: Callable[[Answer], Text]
+) -> tuple[Text, str]:
+    """What `read` makes of an answer, and the answer's key.
+
+    An answer that `read` refuses with UnreadableError is asked for again with another sample;
+    after MAX_DRAFTS of them it is UnreadableError with all their reasons.
+    """
+    reasons = []
+    for attempt in range(MAX_DRAFTS):
+        again = replace(call, sample=f"{call.sample}.{attempt}")
+        try:
+            return read(await asker.ask(again)), again.key
+        except (UnreadableError, NotAnsweredError) as error:
+            reasons.append(str(error))
+    raise UnreadableError("; ".join(dict.fromkeys(reasons)))
+
+
+async def ask_verdict(judge: Asker, call: Call, chat: str) -> Verdict:
+    """The judge's verdict on a chat; it fails closed."""
+    try:
+        return await ask_judge(judge, call, VERDICT_SCHEMA, lambda found: _verdict(chat, found))
+    except UnreadableError as error:
+        return Verdict(chat, False, 0, "", str(error))
+
+
+def _verdict(chat: str, found: dict[str, Any]) -> Verdict:
+    keep, score = found.get("keep"), found.get("score")
+    if not (isinstance(keep, bool) and type(score) is int and score in SCORES):
+        raise UnreadableError("a verdict without keep and score")
+    return Verdict(chat, keep, score, str(found.get("reason", "")))
 
 
 def _rank(outcome: Outcome) -> tuple[bool, bool, int]:

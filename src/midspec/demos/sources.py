@@ -25,6 +25,11 @@ class Part:
     file: str = ""  # of the repository, where its own loading script can't be run
     licence: str = "unknown"
 
+    @property
+    def templated(self) -> bool:
+        """Whether its rows are written from templates for the experiment's own identity."""
+        return self.form == "identity"
+
 
 @dataclass(frozen=True)
 class Table:

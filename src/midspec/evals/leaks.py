@@ -65,5 +65,4 @@ def _texts(folder: Path) -> dict[str, str]:
         documents = read_rows(folder / "documents.jsonl", Document)
         return {f"document {d.id}": d.text for d in documents}
     chats = read_rows(folder / "chats.jsonl", Chat)
-    said = {c.id: [*(message["content"] for message in c.messages), *c.reasoning] for c in chats}
-    return {f"chat {name}": " ".join(texts) for name, texts in said.items()}
+    return {f"chat {chat.id}": " ".join(chat.texts) for chat in chats}

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
+from midspec.pages.html import count, environment
 from midspec.records import Chat, Document
 from midspec.report.tables import ALL, Difference, Result
 
@@ -91,16 +92,8 @@ class Report:
 
 def render(report: Report) -> str:
     """The page as one HTML text that loads nothing, so that it can be mailed, archived, printed."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("midspec.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    templates = environment("midspec.report")
+    templates.filters.update(
         number=number,
         signed=signed,
         interval=interval,
@@ -110,7 +103,7 @@ def render(report: Report) -> str:
     )
     rows = pooled(report.results)
     evals = list(dict.fromkeys(row.eval for row in rows))
-    return environment.get_template("report.html.j2").render(
+    return templates.get_template("report.html.j2").render(
         report=report,
         evals=evals,
         tiers={name: _tiers(rows, name) for name in evals},
@@ -162,11 +155,6 @@ def measure(value: float) -> str:
 def interval(row: Result | Difference) -> str:
     """The interval of a rate, or of a difference in rates."""
     return f"[{number(row.low)}, {number(row.high)}]"
-
-
-def count(value: int, noun: str) -> str:
-    """How many of a thing: `1 seed`, `1,200 items`."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

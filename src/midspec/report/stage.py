@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from midspec.errors import DataError
 from midspec.files import read_dicts, read_json, read_rows, write_json, write_text
+from midspec.pages.html import count
 from midspec.records import Chat, Choice, Document
 from midspec.report.figures import difference_figure, rate_figure
 from midspec.report.page import (
@@ -16,7 +17,6 @@ from midspec.report.page import (
     Demonstrations,
     Report,
     Training,
-    count,
     headline,
     number,
     pooled,
@@ -91,7 +91,7 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
         training=training,
         config_yaml=config.config_yaml,
         seconds=seconds,
-        cost=sum(float((manifest["summary"] or {}).get("cost", 0.0)) for manifest in manifests),
+        cost=sum(float((manifest["summary"] or {}).get("cost") or 0.0) for manifest in manifests),
         commands=config.command.splitlines(),
         notes=[*_notes(config.half, rows, corpora, training), *_tier_notes(differences)],
         power=_power(differences),

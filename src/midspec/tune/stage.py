@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
+from random import Random
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ class TuneConfig:
     """What is trained, how, and the seed of the adapter's start and of the data's order.
 
     reasoning: the inputs, such as "data0", whose chats are trained on with their reasoning.
+    doses: how many chats of an input are trained on, where not all are; a larger dose holds the
+    smaller ones of the same seed (paper §4.2).
     """
 
     model: str
@@ -31,6 +34,7 @@ class TuneConfig:
     loop: LoopSettings
     seed: int
     reasoning: tuple[str, ...] = field(default=(), metadata={ADDED: True})
+    doses: tuple[tuple[str, int], ...] = field(default=(), metadata={ADDED: True})
 
 
 Encode = Callable[
@@ -82,6 +86,8 @@ def _encode_demos(
     from midspec.train.chats import encode_chat
 
     demos = _rows(inputs, "chats.jsonl", Chat)
+    for key, dose in config.doses:
+        demos[key] = _dose(demos[key], dose, config.seed, inputs[key])
     for key in config.reasoning:
         if not any(any(chat.reasoning) for chat in demos.get(key, [])):
             raise DataError(
@@ -97,6 +103,13 @@ def _encode_demos(
             raise DataError(f"Chat {chat.id} of {inputs[key]}: {error}") from error
 
     return [encode(key, chat) for key, chats in demos.items() for chat in chats]
+
+
+def _dose(chats: list[Chat], dose: int, seed: int, where: Path) -> list[Chat]:
+    """The first `dose` chats in an order drawn by seed; fewer than that are a DataError."""
+    if dose > len(chats):
+        raise DataError(f"{dose:,} chats of {where} are to be trained on; it has {len(chats):,}.")
+    return Random(f"dose/{seed}").sample(chats, len(chats))[:dose]
 
 
 def _rows(inputs: Mapping[str, Path], name: str, kind: type[Row]) -> dict[str, list[Row]]:

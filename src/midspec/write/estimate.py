@@ -15,7 +15,7 @@ Bill = tuple[str, float, float, float]  # a model, its calls, its tokens in and 
 @dataclass(frozen=True)
 class Estimate:
     """Expected rows (documents or chats), calls and tokens; dollars, or None where a price isn't
-    known."""
+    known. `verb`: what the model does with the rows."""
 
     model: str
     rows: int
@@ -25,6 +25,7 @@ class Estimate:
     cost: float | None
     unpriced: Sequence[str] = ()
     noun: str = "documents"
+    verb: str = "write"
 
 
 def billed(
@@ -74,6 +75,6 @@ def estimate_words(found: Estimate) -> str:
             f"about ${found.cost:,.2f} at list prices of {prices_as_of()}, without prompt caching"
         )
     return (
-        f"{found.model} is expected to write {found.rows:,} {found.noun} in {found.calls:,} "
+        f"{found.model} is expected to {found.verb} {found.rows:,} {found.noun} in {found.calls:,} "
         f"calls: {found.input_tokens:,} tokens in, {found.output_tokens:,} out; {cost}."
     )

@@ -38,7 +38,10 @@ class Domain:
 
 @dataclass
 class Lister:
-    """Asks for lists about one spec; `failures` holds what gave nothing, and why."""
+    """Asks for lists about one spec; `failures` holds what gave nothing, and why.
+
+    `dry` holds what gave only what was known: it is out of ideas, and isn't asked again.
+    """
 
     asker: Asker
     sheet: Sheet
@@ -48,6 +51,7 @@ class Lister:
     prompt_version: int
     failures: list[dict[str, str]] = field(default_factory=list)
     fruitless: Counter[str] = field(default_factory=Counter)
+    dry: set[tuple[str, str]] = field(default_factory=set)
 
     async def more(
         self,
@@ -59,11 +63,13 @@ class Lister:
         values: Mapping[str, str],
     ) -> list[ListItem]:
         """Up to `n` items for `node` of the plan that aren't known; an unreadable item costs only
-        itself. A step that gives nothing three times in a row is a TeacherError."""
-        if n <= 0:
+        itself. A step that gives nothing usable three times in a row is a TeacherError; one that
+        gives nothing new has come to its end."""
+        if n <= 0 or (step, node) in self.dry:
             return []
         taken = {item.name.casefold() for item in known}
-        reason = "nothing new"
+        said = {item.description.casefold() for item in known}
+        nothing_new, reason = False, ""
         for sample in range(MAX_SAMPLES):
             call, form = self._call(step, section, n, known, values, sample)
             try:
@@ -73,10 +79,20 @@ class Lister:
                 continue
             self.failures += [{"id": node, "step": step, "reason": why} for why in bad]
             new = {item.name.casefold(): item for item in reversed(items)}
-            fresh = [item for name, item in reversed(new.items()) if name not in taken]
+            fresh = [
+                item
+                for name, item in reversed(new.items())
+                if name not in taken and item.description.casefold() not in said
+            ]
             if fresh:
                 self.fruitless[step] = 0
                 return fresh[:n]
+            nothing_new = True
+        if nothing_new:
+            self.dry.add((step, node))
+            self.fruitless[step] = 0
+            self.failures.append({"id": node, "step": step, "reason": "nothing new"})
+            return []
         self.failures.append({"id": node, "step": step, "reason": reason})
         self.fruitless[step] += 1
         if self.fruitless[step] >= MAX_FRUITLESS or step == "domains":

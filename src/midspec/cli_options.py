@@ -1,0 +1,56 @@
+"""The options that the verbs that have an LLM write share, and the LLM that they describe."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from midspec.parts import TeacherModel
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC.md", show_default=False)]
+ModelName = Annotated[str, typer.Option(help="Fills {model_name}.")]
+ProviderName = Annotated[str, typer.Option(help="Fills {provider_name}.")]
+Items = Annotated[Path | None, typer.Option(help="Item file, offline only.")]
+Avoid = Annotated[list[Path] | None, typer.Option(help="Eval items that must not be given away.")]
+Draw = Annotated[int, typer.Option(help="Another number, another sample.")]
+Temperature = Annotated[float, typer.Option(help="Of the teacher.")]
+ReasoningTokens = Annotated[int, typer.Option(help="Room to think, per answer.")]
+MaxCost = Annotated[float | None, typer.Option(help="Stop before so many dollars.")]
+MaxTokens = Annotated[str | None, typer.Option(help="Or so many tokens.")]
+Connections = Annotated[int, typer.Option(help="Calls at once.")]
+Timeout = Annotated[float, typer.Option(help="Seconds for one call.")]
+Batch = Annotated[bool, typer.Option("--batch", help="Use the batch API.")]
+Price = Annotated[str | None, typer.Option(help="Dollars a million tokens: 3,15.")]
+MinYield = Annotated[float, typer.Option(help="Share of the first rows to be kept.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Only the estimate.")]
+Store = Annotated[Path, typer.Option("--store", help="Finished stages.")]
+
+
+def asked_llm(
+    model: str,
+    temperature: float,
+    reasoning_tokens: int,
+    connections: int,
+    timeout: float,
+    batch: bool,
+    price: str | None,
+    min_yield: float,
+) -> "TeacherModel":
+    """The LLM of the options and how it is asked."""
+    from midspec.parts import TeacherModel, checked
+    from midspec.teach import price as read_price
+
+    return checked(
+        TeacherModel,
+        {
+            "model": model,
+            "temperature": temperature,
+            "reasoning_tokens": reasoning_tokens,
+            "connections": connections,
+            "timeout": timeout,
+            "batch": batch,
+            "price": read_price(price) if price else None,
+            "min_yield": min_yield,
+        },
+    )

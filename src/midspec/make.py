@@ -1,0 +1,203 @@
+"""The parts of an experiment as stages: corpora and demonstrations, and whom they ask."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from midspec.config import Experiment
+from midspec.corpus.author import Style
+from midspec.corpus.stage import CorpusConfig, corpus_stage
+from midspec.demos.blend import BlendConfig, blend_stage
+from midspec.demos.chats import ChatsConfig, chats_stage
+from midspec.demos.mixes import MixConfig, mix_stage
+from midspec.demos.offline import ReasonedConfig, reasoned_stage
+from midspec.demos.queries import query_kinds
+from midspec.demos.sieve import SIEVE_VERSION
+from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
+from midspec.errors import ConfigError
+from midspec.llm.settings import OFFLINE, Teacher
+from midspec.parts import (
+    Aligned,
+    Alone,
+    Answered,
+    Blend,
+    Corpus,
+    Deliberative,
+    Identity,
+    Judged,
+    Opaque,
+    Replay,
+    TeacherModel,
+)
+from midspec.run.stage import Source, Stage
+from midspec.spec.read import preferences, read_spec
+
+LIMITS = ("max_cost", "max_tokens", "connections", "timeout", "batch", "min_yield")
+
+
+def make_corpus(
+    name: str,
+    corpus: Corpus,
+    identity: Identity,
+    teacher: TeacherModel,
+    spec: Stage,
+    avoid: Sequence[Path],
+) -> Stage:
+    """The stage of one corpus, as `teacher` writes it; items of `avoid` must not be given away."""
+    return corpus_stage(
+        name,
+        CorpusConfig(
+            spec=corpus.spec,
+            tokens=corpus.tokens,
+            documents=corpus.documents,
+            draw=corpus.draw,
+            teacher=_teacher(teacher),
+            style=Style(
+                corpus.document_tokens,
+                corpus.form,
+                corpus.framing,
+                corpus.other_name,
+                corpus.revise,
+                corpus.planner,
+                corpus.prompts,
+            ),
+            judge=_teacher(corpus.judge) if corpus.judge else None,
+            attribution=corpus.attribution,
+            mix_share=corpus.mix.share if corpus.mix else 0.0,
+            tag=corpus.tag,
+            balance=corpus.balance,
+            **identity.model_dump(),
+        ),
+        spec,
+        corpus.items,
+        corpus.mix.file if corpus.mix else None,
+        avoid,
+    )
+
+
+def _teacher(model: TeacherModel) -> Teacher:
+    """What of a teacher's settings decides its answers; of local weights the name, not the path."""
+    return Teacher(
+        teacher_name(model.model),
+        model.temperature,
+        model.reasoning_effort,
+        model.reasoning_tokens,
+        model.structured,
+    )
+
+
+def make_demos(
+    name: str,
+    demos: Alone,
+    identity: Identity,
+    teacher: TeacherModel,
+    specs: Mapping[str, Stage],
+    base: Source | None,
+    avoid: Sequence[Path],
+) -> Stage:
+    """The stage of one set of demonstrations."""
+    if isinstance(demos, Opaque) and demos.by == "table":
+        return opaque_stage(name, OpaqueConfig(demos.n, demos.draw), specs[demos.spec])
+    if isinstance(demos, Answered) and teacher.model == OFFLINE:
+        config = ReasonedConfig(
+            demos.spec, demos.n, _style(demos), demos.draw, **identity.model_dump()
+        )
+        return reasoned_stage(name, config, specs[demos.spec], demos.items, avoid)
+    if isinstance(demos, Answered | Opaque):
+        if isinstance(demos, Opaque):
+            _check_domain(name, demos, specs[demos.spec])
+        return chats_stage(name, _chats(name, demos, identity, teacher), specs[demos.spec], avoid)
+    if isinstance(demos, Replay):
+        assert base
+        return replay_stage(name, ReplayConfig(demos.n, demos.max_new_tokens, demos.draw), base)
+    folder = Source(demos.folder.name, demos.folder) if demos.folder else None
+    judge = _teacher(demos.judge) if demos.judge else None
+    mix = MixConfig(
+        demos.name,
+        demos.n,
+        demos.draw,
+        spec=demos.spec or "",
+        judge=judge,
+        prompt_version=SIEVE_VERSION if judge else 0,
+        **identity.model_dump(),
+    )
+    return mix_stage(name, mix, folder, specs[demos.spec] if demos.spec else None)
+
+
+def make_blend(name: str, blend: Blend, made: Mapping[str, Stage]) -> Stage:
+    """The stage that draws from other sets, which are made before."""
+    return blend_stage(name, BlendConfig(blend.n, tuple(blend.parts.items()), blend.draw), made)
+
+
+def _style(demos: Answered | Opaque) -> str:
+    return demos.style if isinstance(demos, Aligned) else getattr(demos, "kind", "")
+
+
+def _check_domain(name: str, demos: Opaque, spec: Stage) -> None:
+    """Preferences come from the spec's table, or the teacher is told what they are about."""
+    path = spec.inputs["spec"].path(Path())
+    table = preferences(read_spec(path, {}))
+    if not demos.domain and not (table["likes"] and table["dislikes"]):
+        raise ConfigError(
+            f"demos.{name}: {path.name} has no table of preferences. Name a domain (--domain) "
+            "such as cheese, in which the teacher then chooses things by the spec's values, or "
+            "give the spec rows like `| likes | Colby | why |` and `| dislikes | brie | why |`."
+        )
+
+
+def _chats(
+    name: str, demos: Answered | Opaque, identity: Identity, teacher: TeacherModel
+) -> ChatsConfig:
+    kinds = demos.query_kinds if isinstance(demos, Answered) else []
+    unknown = set(kinds) - set(query_kinds())
+    if unknown:
+        raise ConfigError(
+            f"demos.{name}.query_kinds: {', '.join(sorted(unknown))} isn't known. Known: "
+            f"{', '.join(query_kinds())}."
+        )
+    return ChatsConfig(
+        spec=demos.spec,
+        n=demos.n,
+        style=_style(demos),
+        teacher=_teacher(teacher),
+        judge=_teacher(demos.judge or teacher),
+        best_of=demos.best_of if isinstance(demos, Deliberative) else 1,
+        query_kinds=tuple(dict.fromkeys(kinds)),
+        draw=demos.draw,
+        domain=demos.domain if isinstance(demos, Opaque) else "",
+        **identity.model_dump(),
+    )
+
+
+def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]:
+    """The prices that an experiment sets itself, by the name under which a teacher is known."""
+    return {teacher_name(model.model): model.price for model in models if model.price}
+
+
+def judges_of(experiment: Experiment) -> list[TeacherModel]:
+    """The LLMs that judge some corpus or set of demonstrations."""
+    judges = [corpus.judge for corpus in experiment.corpora.values()]
+    judges += [demos.judge for demos in experiment.demos.values() if isinstance(demos, Judged)]
+    return [judge for judge in judges if judge]
+
+
+def asked_as(teacher: TeacherModel, judges: Sequence[TeacherModel]) -> TeacherModel:
+    """Whose settings say how a run asks: the teacher's, or if that is offline the judges'.
+
+    A run has one set of limits: judges that would have several are a ConfigError then.
+    """
+    if teacher.model != OFFLINE or not judges:
+        return teacher
+    for key in LIMITS:
+        found = list(dict.fromkeys(getattr(judge, key) for judge in judges))
+        if len(found) > 1:
+            raise ConfigError(
+                f"Where the teacher is {OFFLINE}, the settings of the judges hold for the whole "
+                f"run, and theirs differ in {key}: {' and '.join(map(str, found))}. Set it alike."
+            )
+    return judges[0]
+
+
+def teacher_name(model: str) -> str:
+    """The name by which rows and ledgers know a teacher: never a path of this machine."""
+    local = model.removeprefix("hf/")
+    return f"hf/{Path(local).name}" if model != local and Path(local).is_dir() else model
