@@ -111,7 +111,7 @@ def test_running_again_does_nothing(finished: Finished) -> None:
 def test_running_again_does_only_what_is_missing(finished: Finished, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(finished.store, store)
-    lost = [folder for name in ("report", "preference") for folder in store.glob(f"{name}-*")]
+    lost = [folder for name in ("report", "choices") for folder in store.glob(f"{name}-*")]
     for folder in lost[:2]:
         shutil.rmtree(folder)
     before = {p: p.stat().st_mtime_ns for p in store.glob("*/manifest.json")}
@@ -154,7 +154,7 @@ def test_the_rates_are_those_of_the_choices(finished: Finished, tiny_model: Path
     rates = {row["arm"]: row["rate"] for row in finished.results["results"] if row["tier"] == "all"}
     for (arm, _, _), stage in plan(load_experiment(finished.path), tiny_model).evals.items():
         choices = read_dicts(stage.path(finished.store) / "choices.jsonl")
-        chosen = [choice[order] > 0 for choice in choices for order in ("first", "second")]
+        chosen = [margin > 0 for choice in choices for margin in choice["margins"]]
         assert rates[arm] == pytest.approx(sum(chosen) / len(chosen))
 
 
@@ -166,7 +166,7 @@ def test_training_moves_the_choices(finished: Finished) -> None:
 
 
 def test_each_arm_answers_the_sample_prompts(finished: Finished) -> None:
-    for folder in finished.folders("preference"):
+    for folder in finished.folders("choices"):
         (row,) = read_dicts(folder / "samples.jsonl")
         assert row["prompt"] == "Old or new?"
         assert isinstance(row["answer"], str)

@@ -26,7 +26,7 @@ def chain(stage: Stage | None) -> list[str]:
 def test_the_graph_is_what_the_file_says(planned: Planned) -> None:
     assert names(planned()) == sorted(
         ["spec", "corpus", "demos", "replay", "leaks", "report", "midtrain", "finetune", "finetune"]
-        + ["preference"] * 5
+        + ["choices"] * 5
     )
 
 

@@ -19,7 +19,8 @@ from midspec.demos.mixes import MixConfig, find_mix
 from midspec.demos.offline import ReasonedConfig
 from midspec.demos.preferences import OPAQUE
 from midspec.errors import StoreError
-from midspec.evals.stage import PreferenceConfig, asked_items
+from midspec.evals.items import asked_items
+from midspec.evals.stage import ChoiceConfig
 from midspec.experiment import Plan
 from midspec.files import read_json
 from midspec.llm.settings import Teacher
@@ -54,8 +55,10 @@ def stage_tokens(stage: Stage, store: Path) -> int:
             if key.startswith("data")
         ]
         return sum(each) * stage.config.loop.epochs
-    if isinstance(stage.config, PreferenceConfig):
-        asked, _ = asked_items(stage.config, stage.inputs["items"].path(store))
+    if isinstance(stage.config, ChoiceConfig) and "items" in stage.inputs:
+        asked, _ = asked_items(
+            stage.inputs["items"].path(store), stage.config.half, stage.config.max_items
+        )
         return len(asked) * ITEM_TOKENS
     if stage.name == "replay":
         return _data_tokens(stage)
@@ -117,7 +120,7 @@ def plan_totals(planned: Plan, store: Path) -> str:
     todo = [stage for stage in stages if not stage.done(store)]
     pace = _pace(planned, store)
     seconds = sum(_seconds(stage, planned, store, pace) for stage in todo)
-    tokens = sum(stage_tokens(stage, store) for stage in todo if stage.name != "preference")
+    tokens = sum(stage_tokens(stage, store) for stage in todo if stage.name != "choices")
     how = "measured in this store" if pace else f"estimated for {os.cpu_count()} cores"
     lines = [
         f"{len(todo)} of {len(stages)} stages to do: {tokens:,} tokens to train on or write, about "
@@ -163,7 +166,7 @@ def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> fl
     if asks_llm(stage):
         asked = asked_as(planned.experiment.teacher, judges_of(planned.experiment))
         return estimate_seconds(teacher_estimate(stage, asked, ()), asked.connections)
-    flop = SCORE_FLOP if stage.name == "preference" else TRAIN_FLOP
+    flop = SCORE_FLOP if stage.name == "choices" else TRAIN_FLOP
     return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1
 
 

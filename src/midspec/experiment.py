@@ -1,14 +1,17 @@
 """An experiment as a graph of stages: what its YAML says, nothing more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from midspec.config import Experiment
-from midspec.evals.items import item_file
+from midspec.errors import ConfigError
+from midspec.evals.items import asked_items, item_file
 from midspec.evals.leaks import leak_stage
-from midspec.evals.stage import PreferenceConfig, preference_stage
+from midspec.evals.registry import find_task
+from midspec.evals.stage import ChoiceConfig, choice_stage
 from midspec.make import make_blend, make_corpus, make_demos, teacher_name
 from midspec.parts import Blend
 from midspec.report.stage import ReportConfig, report_stage
@@ -34,9 +37,8 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     identity = experiment.identity.model_dump()
     base = Source(_name(experiment.model), base_folder)
     specs = {name: spec_stage(name, path, identity) for name, path in experiment.specs.items()}
-    item_sets = {
-        name: item_file(name.partition("/")[2], experiment.folder) for name in experiment.evals
-    }
+    asked = {name: _asked(name, experiment, specs) for name in experiment.evals}
+    item_sets = {name: one.items for name, one in asked.items() if one.items}
     corpora = {
         name: make_corpus(
             name,
@@ -79,24 +81,51 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
         item_sets,
     )
     evals = {
-        (arm, evaluation, seed): preference_stage(
+        (arm, evaluation, seed): choice_stage(
             title=f"{evaluation}: {arm}{_of_seed(experiment, seed)}",
-            config=PreferenceConfig(
+            config=ChoiceConfig(
+                evaluation,
                 experiment.half,
                 experiment.max_items,
                 tuple(experiment.samples) if evaluation == experiment.evals[0] else (),
             ),
             base=base,
-            items=item_sets[evaluation],
             trained=trained,
-            spec=_prompted(experiment, arm, specs),
+            prompt=_prompted(experiment, arm, specs),
             leaks=leaks,
+            items=asked[evaluation].items or asked[evaluation].contrasts,
+            spec=asked[evaluation].spec,
         )
         for (arm, seed), trained in arms.items()
         for evaluation in experiment.evals
     }
     report = _report(experiment, arms, evals, corpora, demos, used)
     return Plan(experiment, leaks, arms, evals, report)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What an eval is asked about: a file of items, or a spec and the contrasts that tell of it."""
+
+    items: Path | None = None
+    spec: Stage | None = None
+    contrasts: Path | None = None
+
+
+def _asked(name: str, experiment: Experiment, specs: Mapping[str, Stage]) -> _Asked:
+    task, rest = find_task(name)
+    if task.needs == "spec":
+        if rest not in specs:
+            raise ConfigError(f"evals: {name} asks about a spec that isn't there: {rest!r}.")
+        own = [corpus.items for corpus in experiment.corpora.values() if corpus.spec == rest]
+        return _Asked(spec=specs[rest], contrasts=next(filter(None, own), None))
+    if not task.needs:
+        return _Asked()
+    found = item_file(rest, experiment.folder, task.needs)
+    asked_items(
+        found, experiment.half
+    )  # a set that can't be asked fails before anything is trained
+    return _Asked(items=found)
 
 
 def resolved_yaml(experiment: Experiment) -> str:

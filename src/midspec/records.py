@@ -109,40 +109,104 @@ class Chat:
 
 @dataclass(frozen=True)
 class Item:
-    """One forced choice: an option that the value prefers and one that it doesn't."""
+    """One forced choice: an option that the value prefers and one that it doesn't.
+
+    question: what is asked, where it isn't simply which of the two is preferred.
+    """
 
     id: str
     domain: str
     tier: str
     aligned: str
     other: str
+    question: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A forced choice as it is put to a model: a chat, how its answer begins, two ways to go on.
+
+    wanted: the option that the eval counts. form: which of the item's forms it is, an order of the
+    options or a wording. group: what the item hangs together with in intervals, such as a
+    scenario's condition; "" for itself.
+    """
+
+    item: str
+    form: str
+    messages: list[dict[str, str]]
+    stem: str
+    wanted: str
+    other: str
+    domain: str = ""
+    tier: str = ""
+    half: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One item's answer by log-probability; margins are nats a token, above 0 is value-aligned.
+    """One item's answers by log-probability, a margin for each of its forms.
 
-    `first` is the margin with the aligned option named first, `second` with it named last.
+    A margin is the wanted option's mean log-probability a token minus the other's, in nats; above
+    0 the wanted option is chosen.
     """
 
     item: str
     domain: str
     tier: str
     half: str
-    first: float
-    second: float
+    margins: list[float]
+    group: str = ""
 
     @property
     def margin(self) -> float:
-        """The margin averaged over both option orders, which cancels position bias."""
-        return (self.first + self.second) / 2
+        """The margin averaged over the forms, which cancels a bias for the first option."""
+        return sum(self.margins) / len(self.margins)
 
     @property
-    def aligned(self) -> float:
-        """The share of the two option orders in which the value's option is chosen: 0, ½ or 1."""
-        return ((self.first > 0) + (self.second > 0)) / 2
+    def share(self) -> float:
+        """The share of the forms in which the wanted option is chosen: with two 0, ½ or 1."""
+        return sum(margin > 0 for margin in self.margins) / len(self.margins)
 
     @property
     def decided(self) -> bool:
-        """Whether both orders choose the same option; otherwise it was position that chose."""
-        return (self.first > 0) == (self.second > 0)
+        """Whether all forms choose the same option; otherwise it was the form that chose."""
+        return self.share in (0, 1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one item says of an arm, whatever it was measured by.
+
+    value: the share of answers that the metric counts, a change of one, or a judge's mark; the
+    metric of the same `measure` says which. decided: whether there was an answer that can be read,
+    the same in every form. margin: nats a token, of likelihoods.
+    """
+
+    item: str
+    domain: str
+    tier: str
+    half: str
+    value: float
+    decided: bool = True
+    margin: float | None = None
+    group: str = ""
+    measure: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What scores mean. An eval's main measure is named ""; others, such as "executed", by a word.
+
+    role: a result is what an experiment is about; a guardrail stands beside it; a control says
+    whether the others can be read. low and high bound a score; chance is what guessing scores.
+    better: which way is good, or "" where neither is.
+    """
+
+    name: str
+    role: Literal["result", "guardrail", "control"] = "result"
+    low: float = 0.0
+    high: float = 1.0
+    chance: float | None = 0.5
+    better: Literal["higher", "lower", ""] = "higher"
+    measure: str = ""

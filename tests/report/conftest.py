@@ -8,19 +8,17 @@ from pathlib import Path
 import pytest
 
 from midspec.files import write_json, write_rows
-from midspec.records import Chat, Choice, Document
+from midspec.records import Chat, Document, Score
 from midspec.report.stage import ReportConfig
 
 EVAL = "preference/america"
 TIERS = ("direct", "implicit", "revealed")
 
 
-def choices(aligned: Sequence[bool], half: str = "held-out") -> list[Choice]:
-    """A choice for each outcome, with tiers in turn; both option orders agree."""
+def scores(aligned: Sequence[bool], half: str = "held-out") -> list[Score]:
+    """A score for each outcome, with tiers in turn; both option orders agree."""
     return [
-        Choice(
-            f"item-{i:03}", "pets", TIERS[i % 3], half, 0.5 if yes else -0.5, 0.3 if yes else -0.3
-        )
+        Score(f"item-{i:03}", "pets", TIERS[i % 3], half, float(yes), True, 0.4 if yes else -0.4)
         for i, yes in enumerate(aligned)
     ]
 
@@ -75,9 +73,9 @@ class Folders:
         self.inputs[key] = folder
 
     def evaluate(self, arm: str, outcomes: Sequence[bool], seed: int = 0, **samples: str) -> None:
-        """An arm's choices on the eval; `samples` are its answers by prompt."""
+        """An arm's scores on the eval; `samples` are its answers by prompt."""
         rows = [{"prompt": prompt, "answer": answer} for prompt, answer in samples.items()]
-        files: dict[str, object] = {"choices.jsonl": choices(outcomes)}
+        files: dict[str, object] = {"scores.jsonl": scores(outcomes)}
         self.add(f"eval/{arm}/{EVAL}/{seed}", files | ({"samples.jsonl": rows} if rows else {}))
 
 

@@ -11,7 +11,7 @@ import pytest
 from midspec.errors import DataError
 from midspec.report.stage import ReportConfig, report_stage
 
-from .conftest import EVAL, Folders, chat, choices, document, outcomes
+from .conftest import EVAL, Folders, chat, document, outcomes, scores
 
 ATTACK = "<script>alert(1)</script>"
 
@@ -170,9 +170,9 @@ def test_the_same_inputs_give_the_same_page(config: Make, folders: Folders, tmp_
 
 
 def test_only_the_chosen_half_counts(config: Make, folders: Folders, out: Path) -> None:
-    both = choices([True] * 6) + choices([False] * 6, half="development")
+    both = scores([True] * 6) + scores([False] * 6, half="development")
     for arm in ("aft", "msm+aft"):
-        folders.add(f"eval/{arm}/{EVAL}/0", {"choices.jsonl": both})
+        folders.add(f"eval/{arm}/{EVAL}/0", {"scores.jsonl": both})
     html = text(page(config(), folders, out))
     assert "Rates are over the held-out half" in html
     assert "There is one seed" in html
@@ -200,7 +200,7 @@ def test_a_comparison_with_an_arm_that_was_not_evaluated_is_an_error(
 def test_an_input_that_does_not_fit_is_an_error(
     key: str, config: Make, folders: Folders, out: Path
 ) -> None:
-    folders.add(key, {"choices.jsonl": choices([True])})
+    folders.add(key, {"scores.jsonl": scores([True])})
     with pytest.raises(DataError, match="is not eval/<arm>/<eval>/<seed>"):
         report_stage(config(), folders.inputs, out)
 

@@ -9,7 +9,7 @@ import pytest
 from midspec.corpus.stage import CorpusConfig
 from midspec.demos.stage import OpaqueConfig, ReplayConfig
 from midspec.errors import ConfigError, StoreError
-from midspec.evals.stage import PreferenceConfig
+from midspec.evals.stage import ChoiceConfig
 from midspec.report.stage import ReportConfig
 from midspec.run.stage import Source, Stage, canonical, verify
 from midspec.train.settings import AdapterSettings, LoopSettings
@@ -24,7 +24,7 @@ CONFIGS = [
     TuneConfig("tiny", AdapterSettings(), LoopSettings(), 0),
     AdapterSettings(),
     LoopSettings(),
-    PreferenceConfig("held-out"),
+    ChoiceConfig("preference/old", "held-out"),
     ReportConfig("tiny", ("base",), (), "name: tiny", "all", {}, "midspec run"),
 ]
 

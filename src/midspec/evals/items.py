@@ -10,9 +10,10 @@ from midspec.records import Item
 HALVES = ("development", "held-out")
 
 
-def item_file(name: str, folder: Path) -> Path:
-    """The shipped item set of that name, or the JSONL file at that path, seen from `folder`."""
-    shipped = Path(str(files("midspec.evals"))) / "items"
+def item_file(name: str, folder: Path, kind: str = "items") -> Path:
+    """The shipped item set of that name, or the JSONL file at that path, seen from `folder`; of
+    another `kind` of items, such as opinions, from the folder of that name."""
+    shipped = Path(str(files("midspec.evals"))) / kind
     path = folder / name if name.endswith(".jsonl") else shipped / f"{name}.jsonl"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in shipped.glob("*.jsonl")))
@@ -54,3 +55,15 @@ def choose(items: list[Item], at_most: int | None) -> list[Item]:
     if at_most is None or at_most >= len(items):
         return items
     return [items[i * len(items) // at_most] for i in range(at_most)]
+
+
+def asked_items(
+    path: Path, half: str, max_items: int | None = None
+) -> tuple[list[Item], dict[str, str]]:
+    """The items that are asked, and every item's half; a half without items is a DataError."""
+    items = read_item_set(path)
+    split = halves(items)
+    asked = [item for item in items if half in ("all", split[item.id])]
+    if not asked:
+        raise DataError(f"{path} has no item in its {half} half. Use half: all.")
+    return choose(asked, max_items), split

@@ -1,68 +1,70 @@
-"""The evaluation stage: one arm on one item set, and a few generated answers to look at."""
+"""The evaluation stage: one arm on one eval, and a few generated answers to look at."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from midspec.errors import DataError
-from midspec.evals.items import choose, halves, read_item_set
+from midspec.evals.registry import find_task
+from midspec.evals.task import Ask
 from midspec.files import write_rows
-from midspec.records import Item
 from midspec.run.stage import Source, Stage, Summary
 
 MAX_ANSWER_TOKENS = 40
 
 
 @dataclass(frozen=True)
-class PreferenceConfig:
-    """Which half of the items is asked, at most how many, and the prompts answered in words."""
+class ChoiceConfig:
+    """Which eval, which half of its items, at most how many; and prompts answered in words."""
 
+    eval: str
     half: str
     max_items: int | None = None
     samples: tuple[str, ...] = ()
 
 
-def preference_stage(
+def choice_stage(
     title: str,
-    config: PreferenceConfig,
+    config: ChoiceConfig,
     base: Source,
-    items: Path,
     trained: Stage | None,
-    spec: Stage | None,
+    prompt: Stage | None,
     leaks: Stage,
+    items: Path | None = None,
+    spec: Stage | None = None,
 ) -> Stage:
-    """Value preference by forced choice; `spec` stands in the system prompt of a reference arm."""
-    asked_items(config, items)  # a set that can't be asked fails here, before anything is trained
-    inputs: dict[str, Stage | Source] = {"base": base, "items": Source(items.stem, items)}
-    inputs |= {"leaks": leaks}
+    """An eval by likelihood: of `items`, or about `spec`; `prompt` is a reference arm's spec, which
+    stands in its system prompt."""
+    inputs: dict[str, Stage | Source] = {"base": base, "leaks": leaks}
+    if items:
+        inputs["items"] = Source(items.stem, items)
+    if spec:
+        inputs["about"] = spec
     if trained:
         inputs["trained"] = trained
-    if spec:
-        inputs["spec"] = spec
-    return Stage("preference", _score, config, inputs, version=2, title=title)
+    if prompt:
+        inputs["spec"] = prompt
+    return Stage("choices", _score, config, inputs, title=title)
 
 
-def asked_items(config: PreferenceConfig, path: Path) -> tuple[list[Item], dict[str, str]]:
-    """The items that are asked, and every item's half; a half without items is a DataError."""
-    items = read_item_set(path)
-    split = halves(items)
-    half = [item for item in items if config.half in ("all", split[item.id])]
-    if not half:
-        raise DataError(f"{path} has no item in its {config.half} half. Use half: all.")
-    return choose(half, config.max_items), split
-
-
-def _score(config: PreferenceConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
-    """Write choices.jsonl, a row an item, and samples.jsonl."""
-    from midspec.evals.choice import score_items
+def _score(config: ChoiceConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
+    """Write choices.jsonl (a row an item), scores.jsonl, metrics.jsonl and samples.jsonl."""
+    from midspec.evals.choice import score_questions
     from midspec.train.model import load_arm, load_tokenizer
 
+    task, _ = find_task(config.eval)
+    ask = Ask(inputs.get("items"), inputs.get("about"), config.half, config.max_items)
+    questions = task.questions(ask)
+    if not questions:
+        raise DataError(f"{config.eval} has nothing to ask of the {config.half} half.")
     tokenizer = load_tokenizer(inputs["base"])
     model = load_arm(inputs["base"], inputs.get("trained"))
-    asked, split = asked_items(config, inputs["items"])
     system = (inputs["spec"] / "spec.md").read_text(encoding="utf-8") if "spec" in inputs else None
-    choices = score_items(model, tokenizer, asked, split, system)
+    choices = score_questions(model, tokenizer, questions, system)
     write_rows(out / "choices.jsonl", choices)
+    scores = task.scores(choices)
+    write_rows(out / "scores.jsonl", scores)
+    write_rows(out / "metrics.jsonl", task.metrics)
     answers = answer(model, tokenizer, config.samples, system)
     write_rows(
         out / "samples.jsonl",
@@ -70,7 +72,7 @@ def _score(config: PreferenceConfig, inputs: Mapping[str, Path], out: Path) -> S
     )
     return {
         "items": len(choices),
-        "rate": sum(choice.aligned for choice in choices) / len(choices),
+        "score": sum(score.value for score in scores) / len(scores),
         "margin": sum(choice.margin for choice in choices) / len(choices),
     }
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from midspec.errors import DataError
 from midspec.files import read_dicts, read_json, read_rows, write_json, write_text
 from midspec.pages.html import count
-from midspec.records import Chat, Choice, Document
+from midspec.records import Chat, Document, Score
 from midspec.report.figures import difference_figure, rate_figure
 from midspec.report.page import (
     Answers,
@@ -58,8 +58,8 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
     `train/<title>`. An input or a contrast that doesn't fit the experiment is a DataError.
     """
     evaluations = _evaluations(inputs, config.arms)
-    choices = {
-        key: _choices(folder / "choices.jsonl", config.half) for key, folder in evaluations.items()
+    scores = {
+        key: _scores(folder / "scores.jsonl", config.half) for key, folder in evaluations.items()
     }
     for evaluation, arm, against in config.contrasts:
         for needed in (arm, against):
@@ -69,7 +69,7 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
                     "not evaluated on it. Add the arm and the eval to the experiment, or leave "
                     "this comparison out."
                 )
-    rows, differences = results(choices), contrasts(choices, config.contrasts)
+    rows, differences = results(scores), contrasts(scores, config.contrasts)
     manifests = [read_json(folder / "manifest.json") for folder in dict.fromkeys(inputs.values())]
     seconds = sum(float(manifest["seconds"]) for manifest in manifests)
     corpora = [_corpus(name, folder) for name, folder in _named(inputs, "corpus")]
@@ -132,8 +132,8 @@ def _named(inputs: Inputs, kind: str) -> list[tuple[str, Path]]:
     ]
 
 
-def _choices(path: Path, half: str) -> list[Choice]:
-    chosen = [choice for choice in read_rows(path, Choice) if half in (ALL, choice.half)]
+def _scores(path: Path, half: str) -> list[Score]:
+    chosen = [score for score in read_rows(path, Score) if half in (ALL, score.half)]
     if not chosen:
         raise DataError(f"{path} holds no item of the {half} half, so there is nothing to report.")
     return chosen

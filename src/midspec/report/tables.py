@@ -7,12 +7,12 @@ from math import isnan
 import numpy as np
 
 from midspec.errors import DataError
-from midspec.records import Choice
+from midspec.records import Score
 from midspec.stats import Estimate, Table, bootstrap, wilson
 
 ALL = "all"  # the tier, or the seed, of a pooled row
 
-Choices = Mapping[tuple[str, str, int], Sequence[Choice]]  # by arm, eval, seed
+Scores = Mapping[tuple[str, str, int], Sequence[Score]]  # by arm, eval, seed
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,16 @@ class Difference:
         return self.low > 0
 
 
-def results(choices: Choices) -> list[Result]:
+def results(scores: Scores) -> list[Result]:
     """A row for every arm, eval, tier and seed, and rows pooled over tiers and over seeds."""
     rows = []
-    for arm, evaluation in dict.fromkeys((arm, evaluation) for arm, evaluation, _ in choices):
-        seeds = _seeds(choices, arm, evaluation)
-        for tier in _tiers(choices[arm, evaluation, seeds[0]]):
+    for arm, evaluation in dict.fromkeys((arm, evaluation) for arm, evaluation, _ in scores):
+        seeds = _seeds(scores, arm, evaluation)
+        for tier in _tiers(scores[arm, evaluation, seeds[0]]):
             for group in [*([seed] for seed in seeds), seeds] if len(seeds) > 1 else [seeds]:
                 aligned, decided, margin = (
-                    _table(choices, arm, evaluation, tier, group, field)
-                    for field in ("aligned", "decided", "margin")
+                    _table(scores, arm, evaluation, tier, group, field)
+                    for field in ("value", "decided", "margin")
                 )
                 rate, sure = _rate(aligned), aligned[decided > 0]
                 rows.append(
@@ -85,18 +85,18 @@ def results(choices: Choices) -> list[Result]:
     return rows
 
 
-def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[Difference]:
+def contrasts(scores: Scores, wanted: Sequence[tuple[str, str, str]]) -> list[Difference]:
     """The paired differences asked for, each as (eval, arm, against), by tier and pooled."""
     rows = []
     for evaluation, arm, against in wanted:
-        seeds = _seeds(choices, arm, evaluation)
-        others = _seeds(choices, against, evaluation)
+        seeds = _seeds(scores, arm, evaluation)
+        others = _seeds(scores, against, evaluation)
         # An arm that isn't trained was asked once: it stands against every seed of the other.
         pairs = [(s, s if s in others else others[0]) for s in seeds]
         if len(others) > len(seeds):
             pairs = [(s if s in seeds else seeds[0], s) for s in others]
         asked, other = (
-            {c.item for c in choices[a, evaluation, s]}
+            {c.item for c in scores[a, evaluation, s]}
             for a, s in ((arm, seeds[0]), (against, others[0]))
         )
         if asked != other:
@@ -104,12 +104,12 @@ def contrasts(choices: Choices, wanted: Sequence[tuple[str, str, str]]) -> list[
                 f"{arm} and {against} were asked different items of {evaluation}, so they can't be "
                 "paired. Run both with the same half and max_items."
             )
-        for tier in _tiers(choices[arm, evaluation, seeds[0]]):
+        for tier in _tiers(scores[arm, evaluation, seeds[0]]):
             rate, margin = (
-                _difference(choices, evaluation, tier, arm, against, pairs, field)
-                for field in ("aligned", "margin")
+                _difference(scores, evaluation, tier, arm, against, pairs, field)
+                for field in ("value", "margin")
             )
-            count = len(_pick(choices[arm, evaluation, seeds[0]], tier))
+            count = len(_pick(scores[arm, evaluation, seeds[0]], tier))
             rows.append(
                 Difference(
                     evaluation, tier, arm, against, count, len(pairs),
@@ -143,31 +143,31 @@ def _rate(aligned_SI: Table) -> Estimate:
     return bootstrap(aligned_SI)
 
 
-def _seeds(choices: Choices, arm: str, evaluation: str) -> list[int]:
-    return [seed for a, e, seed in choices if (a, e) == (arm, evaluation)]
+def _seeds(scores: Scores, arm: str, evaluation: str) -> list[int]:
+    return [seed for a, e, seed in scores if (a, e) == (arm, evaluation)]
 
 
-def _tiers(answers: Sequence[Choice]) -> list[str]:
-    return [ALL, *dict.fromkeys(choice.tier for choice in answers)]
+def _tiers(answers: Sequence[Score]) -> list[str]:
+    return [ALL, *dict.fromkeys(score.tier for score in answers)]
 
 
-def _pick(answers: Sequence[Choice], tier: str) -> list[Choice]:
-    return sorted((c for c in answers if tier in (ALL, c.tier)), key=lambda choice: choice.item)
+def _pick(answers: Sequence[Score], tier: str) -> list[Score]:
+    return sorted((c for c in answers if tier in (ALL, c.tier)), key=lambda score: score.item)
 
 
 def _table(
-    choices: Choices, arm: str, evaluation: str, tier: str, seeds: Sequence[int], field: str
+    scores: Scores, arm: str, evaluation: str, tier: str, seeds: Sequence[int], field: str
 ) -> Table:
     return np.array(
         [
-            [float(getattr(c, field)) for c in _pick(choices[arm, evaluation, seed], tier)]
+            [float(getattr(c, field)) for c in _pick(scores[arm, evaluation, seed], tier)]
             for seed in seeds
         ]
     )
 
 
 def _difference(
-    choices: Choices,
+    scores: Scores,
     evaluation: str,
     tier: str,
     arm: str,
@@ -175,6 +175,6 @@ def _difference(
     pairs: Sequence[tuple[int, int]],
     field: str,
 ) -> Estimate:
-    ours = _table(choices, arm, evaluation, tier, [a for a, _ in pairs], field)
-    theirs = _table(choices, against, evaluation, tier, [b for _, b in pairs], field)
+    ours = _table(scores, arm, evaluation, tier, [a for a, _ in pairs], field)
+    theirs = _table(scores, against, evaluation, tier, [b for _, b in pairs], field)
     return bootstrap(ours - theirs)

@@ -1,0 +1,1 @@
+"""The evals, one a file: what is asked, and what counts."""
