@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from midspec.files import write_rows
 from midspec.train.attention import use_short_rows
 from midspec.train.batches import IGNORED, Example, pad_batch, plan_batches
 from midspec.train.checkpoint import load_checkpoint, save_checkpoint
+from midspec.train.llama import fast_decoder
 from midspec.train.loss import next_token_loss
 from midspec.train.model import Trainable
 from midspec.train.settings import LoopSettings
@@ -75,8 +76,8 @@ def train(
         trainable.masters, lr=0.0, weight_decay=settings.weight_decay, fused=True
     )
     start, log = _resume(work, optimizer, trainable)
-    use_short_rows(_causal(trainable.model), max(lengths))
     trainable.model.train()
+    decode = _decoder(_causal(trainable.model), max(lengths))
     began = saved = time.monotonic()
     tokens = 0  # since this process began
     for step in range(start, len(batches)):
@@ -85,7 +86,7 @@ def train(
         rate = learning_rate(step, len(batches), settings)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _gradients(trainable, batch, pad_id, settings.max_gradient_norm)
+        loss = _gradients(trainable, decode, batch, pad_id, settings.max_gradient_norm)
         if not math.isfinite(loss):
             raise TrainingError(
                 f"The loss is {loss} at step {step + 1} of {len(batches)}: training diverged. "
@@ -114,13 +115,17 @@ def train(
 
 
 def _gradients(
-    trainable: Trainable, batch: Sequence[Example], pad_id: int, max_norm: float
+    trainable: Trainable,
+    decode: Callable[[torch.Tensor], torch.Tensor],
+    batch: Sequence[Example],
+    pad_id: int,
+    max_norm: float,
 ) -> float:
     """One forward and backward pass; leaves clipped float32 gradients on the masters."""
-    backbone, head = _parts(trainable.model)
+    head = _causal(trainable.model).get_output_embeddings()
     device = trainable.parameters[0].device
     ids_BT, labels_BT = (tensor.to(device) for tensor in pad_batch(batch, pad_id))
-    hidden_BTE = backbone(input_ids=ids_BT, use_cache=False).last_hidden_state
+    hidden_BTE = decode(ids_BT)
     counted = labels_BT != IGNORED
     labels_N = labels_BT[counted]
     loss = next_token_loss(hidden_BTE[counted], head, labels_N) / len(labels_N)
@@ -132,10 +137,13 @@ def _gradients(
     return loss.item()
 
 
-def _parts(model: Any) -> tuple[Any, torch.nn.Linear]:
-    """The transformer without its head, and the head: the loss needs them apart."""
-    causal = _causal(model)
-    return causal.get_decoder(), causal.get_output_embeddings()
+def _decoder(model: Any, longest: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What turns token ids into the head's input: written out where that is faster."""
+    if fast := fast_decoder(model, longest):
+        return fast
+    use_short_rows(model, longest)
+    backbone = model.get_decoder()
+    return lambda ids_BT: backbone(input_ids=ids_BT, use_cache=False).last_hidden_state
 
 
 def _causal(model: Any) -> Any:
