@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup model demo demo-quick test test-model check bench-corpus clean
+.PHONY: setup model demo demo-quick test test-model check bench-corpus bench-demos clean
 
 setup: .venv/installed
 
@@ -30,6 +30,9 @@ test-model: model
 
 bench-corpus: setup
 	$(BIN)/python -m benchmarks.corpus
+
+bench-demos: setup
+	$(BIN)/python -m benchmarks.demos
 
 check: setup
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -222,6 +223,25 @@ def test_a_caller_that_dies_is_an_error_and_no_endless_wait(tmp_path: Path, api:
 
     said, _ = asked(tmp_path / "ledger.jsonl", kill)
     assert "The process that asks the teacher ended" in said
+
+
+def test_a_caller_killed_in_the_middle_of_an_answer_s_line_is_one_that_ended(
+    tmp_path: Path,
+) -> None:
+    async def listen() -> str:
+        asker = Asker(Teacher(MODEL), PRICED, tmp_path / "ledger.jsonl", Spent())
+        reader, log = asyncio.StreamReader(), tmp_path / "ledger.log"
+        log.write_text("Killed.\n")
+        reader.feed_data(b'{"key": "0123", "answer": {"text": "Te')
+        reader.feed_eof()
+        asker.process = SimpleNamespace(stdout=reader)  # type: ignore[assignment]
+        asker.under_way["0123"] = asyncio.get_running_loop().create_future()
+        waiting = asker.under_way["0123"]
+        await asker._listen(log)
+        return str(waiting.exception())
+
+    said = asyncio.run(listen())
+    assert said.startswith("The process that asks the teacher ended: Killed.")
 
 
 def test_a_broken_ledger_is_told_before_anything_is_asked(tmp_path: Path, api: Scripted) -> None:

@@ -195,7 +195,7 @@ class Asker:
     async def _read(self) -> dict[str, Any] | None:
         assert self.process and self.process.stdout
         line = await self.process.stdout.readline()
-        return json.loads(line) if line else None
+        return json.loads(line) if line.endswith(b"\n") else None  # half a line: it was killed
 
     async def _listen(self, log: Path) -> None:
         while message := await self._read():

@@ -319,7 +319,8 @@ async def _serve(settings: Settings, first: BinaryIO, out: BinaryIO) -> None:
 
     def read() -> None:
         for line in first:
-            loop.call_soon_threadsafe(incoming.put_nowait, line)
+            if line.endswith(b"\n"):  # a run that is killed can leave half a call in the pipe
+                loop.call_soon_threadsafe(incoming.put_nowait, line)
         loop.call_soon_threadsafe(incoming.put_nowait, None)
 
     import threading
