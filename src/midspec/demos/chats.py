@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from midspec.demos.datasets import write_datasets
 from midspec.demos.preferences import OPAQUE, Exchanges, preference_table
 from midspec.demos.queries import Queries, query_kinds
 from midspec.demos.respond import PROMPT_VERSION, Outcome, Respondent, Verdict, prompt
@@ -143,8 +144,8 @@ async def _conversations(
 
 
 def write_chats(config: ChatsConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
-    """Write chats.jsonl (reasoning apart from the messages), set_aside.jsonl, failed.jsonl and
-    verdicts.jsonl, and of style opaque preferences.json; kept + set aside + failed = asked."""
+    """Write chats.jsonl (reasoning apart from the messages), reasoning.jsonl (with it in them),
+    set_aside.jsonl, failed.jsonl and verdicts.jsonl, and of style opaque preferences.json; kept + set aside + failed = asked."""
     avoid = [item for key in inputs if key[:5] == "avoid" for item in read_rows(inputs[key], Item)]
     clauses = read_rows(inputs["spec"] / "clauses.jsonl", Clause)
     spec = (inputs["spec"] / "spec.md").read_text(encoding="utf-8")
@@ -174,7 +175,7 @@ def write_chats(config: ChatsConfig, inputs: Mapping[str, Path], out: Path) -> S
     told = asyncio.run(work())
     plan_failures = told.pop("plan_failures")
     assert isinstance(plan_failures, list)
-    write_rows(out / "chats.jsonl", filling.chats)
+    write_datasets(filling.chats, out)
     write_rows(out / "set_aside.jsonl", filling.aside)
     write_rows(out / "failed.jsonl", filling.failed + plan_failures)
     write_rows(out / "verdicts.jsonl", filling.verdicts)

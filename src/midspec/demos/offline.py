@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from midspec.demos.datasets import write_datasets
 from midspec.errors import DataError
 from midspec.files import read_rows, write_rows
 from midspec.leaks import LeakFinder
@@ -193,7 +194,8 @@ def sentences(text: str) -> str:
 
 
 def _write(config: ReasonedConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
-    """Write chats.jsonl (reasoning apart from the messages) and set_aside.jsonl."""
+    """Write chats.jsonl (reasoning apart from the messages), reasoning.jsonl (with it in them) and
+    set_aside.jsonl."""
     avoid = [item for key in inputs if key[:5] == "avoid" for item in read_rows(inputs[key], Item)]
     leaks = LeakFinder(avoid)
     kept: list[Chat] = []
@@ -210,7 +212,7 @@ def _write(config: ReasonedConfig, inputs: Mapping[str, Path], out: Path) -> Sum
             f"The offline teacher knows {len(kept):,} different chats on the spec {config.spec!r}, "
             f"not {config.n:,}. Ask for fewer, or name an item file under items:."
         )
-    write_rows(out / "chats.jsonl", kept)
+    write_datasets(kept, out)
     write_rows(out / "set_aside.jsonl", aside)
     return {
         "asked": len(kept) + len(aside),
