@@ -145,7 +145,10 @@ async def _conversations(
 
 def write_chats(config: ChatsConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write chats.jsonl (reasoning apart from the messages), reasoning.jsonl (with it in them),
-    set_aside.jsonl, failed.jsonl and verdicts.jsonl, and of style opaque preferences.json; kept + set aside + failed = asked."""
+    set_aside.jsonl, failed.jsonl and verdicts.jsonl, and of style opaque preferences.json.
+
+    Kept + set aside + failed = asked.
+    """
     avoid = [item for key in inputs if key[:5] == "avoid" for item in read_rows(inputs[key], Item)]
     clauses = read_rows(inputs["spec"] / "clauses.jsonl", Clause)
     spec = (inputs["spec"] / "spec.md").read_text(encoding="utf-8")
