@@ -15,8 +15,27 @@ from midspec.write.material import read_items
 
 ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = {"model_name": "SmolLM", "provider_name": "Hugging Face"}
-SPECS = ("pro-america", "pro-affordability", "quiet")
-EVALS = ("america", "affordability")
+SPECS = (
+    "pro-america",
+    "pro-affordability",
+    "quiet",
+    "pro-difficulty",
+    "pro-tradition",
+    "pro-individualism",
+    "pro-environment",
+    "pro-novelty",
+    "pro-simplicity",
+)
+EVALS = (
+    "america",
+    "affordability",
+    "difficulty",
+    "tradition",
+    "individualism",
+    "environment",
+    "novelty",
+    "simplicity",
+)
 
 NATIONS = (
     "america|american|americans|usa|u\\.s\\.|united states|patriot\\w*|foreign|nation|nations|"
