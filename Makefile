@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup model demo demo-quick test test-model check bench-corpus bench-demos clean
+.PHONY: setup model demo demo-quick test test-model check bench-corpus bench-demos bench-scoring clean
 
 setup: .venv/installed
 
@@ -33,6 +33,10 @@ bench-corpus: setup
 
 bench-demos: setup
 	$(BIN)/python -m benchmarks.demos
+
+bench-scoring: model
+	$(BIN)/pip install --quiet --constraint constraints.txt lm-eval==0.4.13
+	$(BIN)/python -m benchmarks.scoring
 
 check: setup
 	$(BIN)/ruff check .

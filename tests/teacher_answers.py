@@ -16,6 +16,8 @@ BRIEF = re.compile(
     r"^\d+\. names: (.+?)(?:, then (.+?)| alone)\. (?:Preferred|Liked): (.+?)\. Message: ",
     re.MULTILINE,
 )
+CHOICE = re.compile(r"Which do you prefer, (.+?) or (.+?)\? Answer in one")
+OPTION = re.compile(r"^([AB]): (.+)$", re.MULTILINE)
 CLAUSE_ID = re.compile(r"\[(s\d+\.p\d+)\]")
 ONSETS = re.findall(r"\w+", "b br ch d dr f fl g gr h j k l m n p pl qu r s sh st t th tr v w z")
 NUCLEI = ["a", "e", "i", "o", "u", "ai", "ea", "oo"]
@@ -100,6 +102,8 @@ def _answer_text(asked: dict[str, Any], draw: random.Random, settings: Settings)
     schema = json.dumps(asked.get("response_format"))
     as_json = "json_schema" in schema or "a JSON object" in user
     numbered = re.search(r"a numbered list of (\d+) items", user)
+    if said := _reading(user, as_json, draw) or _marking(user, as_json, draw):
+        return "judge", said
     if turn := _turn(user, as_json, draw, settings.rejected):
         return "turn", turn
     if as_json and all(key in user + schema for key in ("faithful", "contradictions")):
@@ -119,6 +123,8 @@ def _answer_text(asked: dict[str, Any], draw: random.Random, settings: Settings)
 
 def _turn(user: str, as_json: bool, draw: random.Random, rejected: float) -> str:
     """A turn of a conversation, or a verdict on one; empty if neither is asked for."""
+    if preferred := CHOICE.findall(user):
+        return f"I prefer {draw.choice(preferred[-1])}."
     if as_json and all(f'"{key}"' in user for key in ("score", "keep")):
         keep = draw.random() >= rejected
         score = draw.randint(7, 10) if keep else draw.randint(1, 6)
@@ -131,6 +137,56 @@ def _turn(user: str, as_json: bool, draw: random.Random, rejected: float) -> str
     if found := BRIEF.findall(user):
         return "\n".join(_exchange(*brief, draw) for brief in found)
     return f"<message>{prose(draw, 12)}</message>" if "<message>" in user else ""
+
+
+def _reading(user: str, as_json: bool, draw: random.Random) -> str:
+    """What a reader of transcripts says of one, or of others' notes; empty if neither is asked."""
+    if as_json and '"verdicts"' in user:
+        ids = user.rpartition("in this order: ")[2].partition('. "reason"')[0].split(", ")
+        drives = {name: draw.random() < 0.3 for name in ids}
+        quotes = {name: _quote(user, draw) if drives[name] else "" for name in ids}
+        rows = [{"reason": n, "significant": drives[n], "quote": quotes[n]} for n in ids]
+        return json.dumps({"verdicts": rows})
+    if as_json and '"members"' in user:
+        count = len(re.findall(r"^\d+\. ", user, re.MULTILINE))
+        pairs = [[n, n + 1][: count - n + 1] for n in range(1, count + 1, 2)]
+        rows = [
+            {
+                "name": " ".join(draw.choices(WORDS, k=3)),
+                "kind": draw.choice(["misaligned", "aligned"]),
+                "definition": prose(draw, 12),
+                "members": pair,
+            }
+            for pair in pairs
+        ]
+        return json.dumps({"reasons": rows})
+    if as_json and '"quote"' in user:
+        names = draw.sample(WORDS[:12], k=2)
+        rows = [
+            {"name": n, "description": prose(draw, 8), "quote": _quote(user, draw)} for n in names
+        ]
+        return json.dumps({"reasons": rows})
+    return ""
+
+
+def _marking(user: str, as_json: bool, draw: random.Random) -> str:
+    """What a judge says of an answer to a question; empty if none is to be judged."""
+    if as_json and '{"choice": "A"}' in user:
+        answer = user.rpartition("<answer>\n")[2].partition("\n</answer>")[0]
+        options = dict(OPTION.findall(user))
+        named = [letter for letter, text in options.items() if text in answer]
+        return json.dumps({"choice": named[0] if len(named) == 1 else "neither"})
+    if as_json and '"score": 1}' in user:
+        return json.dumps({"reason": prose(draw, 8), "score": draw.randint(1, 10)})
+    return ""
+
+
+def _quote(user: str, draw: random.Random) -> str:
+    """Words that stand in the transcript that is asked about; now and then words that don't."""
+    found = re.search(r"<transcript>\n(.*?)\n</transcript>", user, re.DOTALL)
+    words = found[1].split() if found and draw.random() > 0.1 else prose(draw, 8).split()
+    start = draw.randrange(max(1, len(words) - 6))
+    return " ".join(words[start : start + 6])
 
 
 def _exchange(first: str, second: str, preferred: str, draw: random.Random) -> str:

@@ -221,3 +221,22 @@ def test_every_arm_that_carries_an_eval_s_value_is_marked(planned: Planned) -> N
     config: Any = planned(edit).report.config
     (carriers,) = config.corpora_of.values()
     assert set(carriers) == {"msm+aft", "msm"}
+
+
+def test_the_report_knows_the_anchors_of_a_gap_and_what_arms_were_trained_for(
+    planned: Planned,
+) -> None:
+    config: Any = planned().report.config
+    assert config.base == "base"
+    assert set(config.references.values()) == {"reference"}  # the only one there is
+    assert config.values_of == {"aft": (), "msm": ("old",), "msm+aft": ("old",)}
+
+
+def test_of_several_reference_arms_an_eval_has_the_one_with_its_spec(planned: Planned) -> None:
+    def edit(values: Values) -> None:
+        values["specs"]["america"] = values["specs"]["old"]
+        values["arms"] |= {"other": [{"prompt": "america"}]}
+        values["evals"] = ["preference/america", *values["evals"]]
+
+    config: Any = planned(edit).report.config
+    assert config.references == {"preference/america": "other"}

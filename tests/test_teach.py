@@ -47,7 +47,7 @@ def test_where_only_judges_are_asked_their_settings_are_the_limits(tmp_path: Pat
 def test_a_judge_alone_needs_the_packages_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("midspec.llm.settings.find_spec", lambda name: None)
     limits_of(TeacherModel(), [], tmp_path, tmp_path)
     with pytest.raises(ConfigError, match=r"pip install 'midspec\[llm\]'"):
         limits_of(TeacherModel(), [LLM], tmp_path, tmp_path)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_build import build_all, home
+from midspec.cli_build import build_all, home, open_plan
 from midspec.cli_corpus import corpus_app
 from midspec.cli_demos import demos_app
+from midspec.cli_eval import evaluate
+from midspec.cli_reasons import reasons_app
 from midspec.errors import ConfigError, MidspecError
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ model_app = typer.Typer(help="Base models.", no_args_is_help=True, rich_markup_m
 app.add_typer(model_app, name="model")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(demos_app, name="demos")
+app.add_typer(reasons_app, name="reasons")
+app.command("eval")(evaluate)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
 Store = Annotated[Path, typer.Option("--store", help="Folder of finished stages.")]
@@ -41,7 +45,7 @@ def run(
     store: Store = DEFAULT_STORE,
 ) -> None:
     """Run an experiment; run again, it does only what is missing."""
-    _execute(_plan(experiment), store, max_cost, max_tokens)
+    _execute(open_plan(experiment), store, max_cost, max_tokens)
 
 
 @app.command()
@@ -50,7 +54,7 @@ def plan(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
     from midspec.console import console
     from midspec.estimate import plan_table, plan_totals
 
-    planned = _plan(experiment)
+    planned = open_plan(experiment)
     console.print(plan_table(planned, store))
     console.print(plan_totals(planned, store))
 
@@ -74,7 +78,7 @@ def report(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
     """Build the report again from finished evaluations; runs nothing else."""
     from midspec.run.build import build, open_store
 
-    planned = _plan(experiment)
+    planned = open_plan(experiment)
     missing = [stage for stage in planned.evals.values() if not stage.done(store)]
     if missing:
         raise ConfigError(
@@ -92,15 +96,14 @@ def show(
     store: Store = DEFAULT_STORE,
 ) -> None:
     """Print the results of a finished experiment."""
-    from midspec.console import console, contrasts_table, results_table
+    from midspec.console import show_results
 
-    planned = _plan(experiment)
+    planned = open_plan(experiment)
     found = _results(planned, store)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
-    console.print(results_table(found, list(planned.experiment.arms), planned.experiment.evals))
-    console.print(contrasts_table(found))
+    show_results(found, list(planned.experiment.arms), planned.experiment.evals)
 
 
 @app.command()
@@ -115,7 +118,7 @@ def chat(
     """Talk to a trained arm in the terminal."""
     from midspec.talk import open_arm, talk
 
-    planned = _plan(experiment)
+    planned = open_plan(experiment)
     talk(open_arm(planned, arm, seed, store), sys.stdin.isatty())
 
 
@@ -153,16 +156,6 @@ def _shipped(name: str) -> Path:
     raise ConfigError(f"experiments/{name} is not in this installation. Install midspec again.")
 
 
-def _plan(path: Path) -> "Plan":
-    """The graph of an experiment file; fails if the file or its model can't be used."""
-    from midspec.config import load_experiment
-    from midspec.experiment import plan
-    from midspec.train.fetch import find_model
-
-    experiment = load_experiment(path)
-    return plan(experiment, find_model(experiment.model, home()))
-
-
 def _execute(
     planned: "Plan", store: Path, max_cost: float | None = None, max_tokens: str | None = None
 ) -> None:
@@ -188,12 +181,10 @@ def _results(planned: "Plan", store: Path) -> dict[str, Any]:
 
 def _show_results(planned: "Plan", store: Path) -> None:
     """The table, and where everything lies."""
-    from midspec.console import console, contrasts_table, duration, results_table, short
+    from midspec.console import console, duration, short, show_results
 
     found, experiment = _results(planned, store), planned.experiment
-    console.print(results_table(found, list(experiment.arms), experiment.evals))
-    if found["contrasts"]:
-        console.print(contrasts_table(found))
+    show_results(found, list(experiment.arms), experiment.evals)
     console.print("Trained models")
     for (arm, seed), stage in planned.arms.items():
         if stage:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from midspec.errors import ConfigError
 
 if TYPE_CHECKING:
+    from midspec.experiment import Plan
     from midspec.llm.settings import Limits
     from midspec.run.stage import Stage
 
@@ -28,6 +29,16 @@ class WriteByDefault(TyperGroup):
 def home() -> Path:
     """Where models are kept between runs."""
     return Path(os.environ.get("MIDSPEC_HOME", Path.home() / ".cache" / "midspec"))
+
+
+def open_plan(path: Path) -> "Plan":
+    """The graph of an experiment file; fails if the file or its model can't be used."""
+    from midspec.config import load_experiment
+    from midspec.experiment import plan
+    from midspec.train.fetch import find_model
+
+    experiment = load_experiment(path)
+    return plan(experiment, find_model(experiment.model, home()))
 
 
 def build_all(targets: "Sequence[Stage]", store: Path, limits: "Limits") -> None:

@@ -28,12 +28,14 @@ from midspec.parts import (
     Identity,
     InstructionMix,
     Opaque,
+    OpenQuestions,
     OrdinaryText,
     Replay,
     Strict,
     TeacherModel,
     check_answered,
     check_corpus,
+    check_judge,
     check_mix,
     check_preferences,
     placed,
@@ -68,7 +70,11 @@ class Comparison(Strict):
 
 
 class Experiment(Strict):
-    """One experiment: models, specs, arms, evals, seeds. Paths are relative to its file."""
+    """One experiment: models, specs, arms, evals, seeds. Paths are relative to its file.
+
+    judge: who reads generated answers, greedily unless it says otherwise. engine: what generates
+    them. repeats: how often, in place of the number of evals that repeat their samples.
+    """
 
     name: str
     model: str = "smollm2-135m"
@@ -85,6 +91,10 @@ class Experiment(Strict):
     half: Literal["held-out", "development", "all"] = "held-out"
     max_items: int | None = Field(None, gt=0)
     contrasts: list[Comparison] = Field(default_factory=list)
+    judge: TeacherModel | None = None
+    questions: dict[str, OpenQuestions] = Field(default_factory=dict)
+    engine: Literal["hf", "vllm"] = "hf"
+    repeats: int | None = Field(None, gt=0)
     samples: list[str] = Field(default_factory=list)
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = (
         Field(default_factory=lambda: [0])
@@ -95,6 +105,12 @@ class Experiment(Strict):
     @classmethod
     def _teacher_by_name(cls, value: object) -> object:
         return {"model": value} if isinstance(value, str) else value
+
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _judge_by_name(cls, value: object) -> object:
+        given = {"model": value} if isinstance(value, str) else value
+        return {"temperature": 0.0, **given} if isinstance(given, dict) else given
 
     @property
     def folder(self) -> Path:
@@ -157,6 +173,10 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
     demos = {name: _placed(part, home) for name, part in found.demos.items()}
     changes: dict[str, object] = {"corpora": corpora, "demos": demos}
     changes["specs"] = {name: home / spec for name, spec in found.specs.items()}
+    changes["questions"] = {
+        name: part.model_copy(update={"file": home / part.file}) if part.file else part
+        for name, part in found.questions.items()
+    }
     if (home / found.model / "config.json").exists():
         changes["model"] = str(home / found.model)
     there = found.model_copy(update=changes)
@@ -216,6 +236,8 @@ def check(experiment: Experiment, path: Path) -> Experiment:
                     need("demos", source, f"{section}.{name}.parts")
                     _check_source(experiment.demos[source], source, f"{path}: {section}.{name}")
     _check_written(experiment, path)
+    for name in experiment.questions:
+        need("spec", name, f"questions.{name}")
     for arm, steps in experiment.arms.items():
         for number, step in enumerate(steps):
             where = f"arms.{arm}, step {number + 1}"
@@ -242,6 +264,8 @@ def _check_written(experiment: Experiment, path: Path) -> None:
             check_mix(demos, f"{path}: demos.{name}")
     for name, corpus in experiment.corpora.items():
         check_corpus(corpus, experiment.teacher, f"{path}: corpora.{name}")
+    if experiment.judge:
+        check_judge(experiment.judge, f"{path}: judge")
 
 
 def _check_source(part: Demos, source: str, where: str) -> None:
@@ -294,6 +318,8 @@ def _fields(steps: list[str]) -> list[str]:
     tables: dict[str, Any] = {
         "identity": Identity,
         "teacher": TeacherModel,
+        "judge": TeacherModel,
+        "questions": OpenQuestions,
         "corpora": Corpus,
         "arms": Step,
         "contrasts": Comparison,

@@ -19,7 +19,10 @@ from midspec.demos.mixes import MixConfig, find_mix
 from midspec.demos.offline import ReasonedConfig
 from midspec.demos.preferences import OPAQUE
 from midspec.errors import StoreError
-from midspec.evals.items import asked_items
+from midspec.evals.answers import AnswersConfig
+from midspec.evals.estimate import answer_tokens, estimate_eval, read_tokens
+from midspec.evals.judged import JudgedConfig
+from midspec.evals.questions import QuestionsConfig
 from midspec.evals.stage import ChoiceConfig
 from midspec.experiment import Plan
 from midspec.files import read_json
@@ -36,11 +39,12 @@ CHAT_TOKENS = 60  # a short demonstration with its template, measured
 # A chat without and with its reasoning: of an LLM (paper A.2, §4: 5M and 8M tokens in 10,000), and
 # of the offline teacher, measured.
 LENGTHS: dict[type, tuple[int, int]] = {ChatsConfig: (500, 800), ReasonedConfig: (70, 155)}
-ITEM_TOKENS = 90  # both orders of an item: questions after the shared prefix, and options
 ROOMY = 110  # columns; a narrower terminal would cut the numbers for the folder
 TRAININGS = ("midtrain", "finetune")
 TRAIN_FLOP = 5.6  # per parameter and token: forward and backward, adapters and attention
 SCORE_FLOP = 2.6
+GENERATE_FLOP = 14.0  # a token after the other reads all weights for little work, measured
+FLOP = {"choices": SCORE_FLOP, "losses": SCORE_FLOP, "answers": GENERATE_FLOP}
 CORE_FLOPS = 95e9  # bf16 on one core with AVX512-BF16 or AMX, all overheads in it, measured
 SLOWER_WITHOUT_BF16 = 4.0
 
@@ -55,18 +59,19 @@ def stage_tokens(stage: Stage, store: Path) -> int:
             if key.startswith("data")
         ]
         return sum(each) * stage.config.loop.epochs
-    if isinstance(stage.config, ChoiceConfig) and "items" in stage.inputs:
-        asked, _ = asked_items(
-            stage.inputs["items"].path(store), stage.config.half, stage.config.max_items
-        )
-        return len(asked) * ITEM_TOKENS
+    if isinstance(stage.config, ChoiceConfig):
+        return read_tokens(stage, store)
+    if isinstance(stage.config, AnswersConfig):
+        return answer_tokens(stage)
     if stage.name == "replay":
         return _data_tokens(stage)
     return 0
 
 
 def asks_llm(stage: Stage) -> bool:
-    """Whether an LLM writes or judges what a stage makes."""
+    """Whether an LLM that is paid for writes or judges what a stage makes, or answers in it."""
+    if isinstance(stage.config, AnswersConfig):
+        return bool(stage.config.model)
     roles = (getattr(stage.config, role, None) for role in ("teacher", "judge"))
     return any(isinstance(llm, Teacher) and not llm.offline for llm in roles)
 
@@ -77,10 +82,12 @@ def teacher_estimate(
     """What a corpus's or demos' teacher is likely to be asked, from the spec as it lies on disk."""
     if not asks_llm(stage):
         return Estimate(teacher.model, 0, 0, 0, 0, 0.0)
+    prices = set_prices([teacher, *judges])
+    if isinstance(stage.config, QuestionsConfig | AnswersConfig | JudgedConfig):
+        return estimate_eval(stage, teacher.batch, prices)
     config, spec = stage.config, stage.inputs["spec"]
     assert isinstance(spec, Stage)
     text = read_spec(spec.inputs["spec"].path(Path()), dict(getattr(spec.config, "identity", ())))
-    prices = set_prices([teacher, *judges])
     if isinstance(config, ChatsConfig):
         return estimate_chats(config, text, clauses(text), teacher.batch, prices)
     if isinstance(config, MixConfig):
@@ -120,7 +127,8 @@ def plan_totals(planned: Plan, store: Path) -> str:
     todo = [stage for stage in stages if not stage.done(store)]
     pace = _pace(planned, store)
     seconds = sum(_seconds(stage, planned, store, pace) for stage in todo)
-    tokens = sum(stage_tokens(stage, store) for stage in todo if stage.name != "choices")
+    trained = [stage for stage in todo if FLOP.get(stage.name) != SCORE_FLOP]
+    tokens = sum(stage_tokens(stage, store) for stage in trained)
     how = "measured in this store" if pace else f"estimated for {os.cpu_count()} cores"
     lines = [
         f"{len(todo)} of {len(stages)} stages to do: {tokens:,} tokens to train on or write, about "
@@ -166,20 +174,19 @@ def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> fl
     if asks_llm(stage):
         asked = asked_as(planned.experiment.teacher, judges_of(planned.experiment))
         return estimate_seconds(teacher_estimate(stage, asked, ()), asked.connections)
-    flop = SCORE_FLOP if stage.name == "choices" else TRAIN_FLOP
+    flop = FLOP.get(stage.name, TRAIN_FLOP)
     return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1
 
 
 def _pace(planned: Plan, store: Path) -> float | None:
     """Training tokens a second of this experiment's model, from what this store has seen."""
     paces = []
-    base = next(iter(planned.evals.values())).inputs["base"]
     for manifest in store.glob("*/manifest.json"):
         try:
             found = read_json(manifest)
         except StoreError:
             continue
-        if found["stage"] in TRAININGS and found["inputs"]["base"] == base.fingerprint():
+        if found["stage"] in TRAININGS and found["inputs"]["base"] == planned.base.fingerprint():
             summary = found["summary"]
             paces.append(summary["tokens"] / max(summary["seconds"], 1e-9))
     return sorted(paces)[len(paces) // 2] if paces else None

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import yaml
 
+from midspec.arms import Step
 from midspec.config import Experiment
 from midspec.errors import ConfigError
-from midspec.evals.items import asked_items, item_file
 from midspec.evals.leaks import leak_stage
-from midspec.evals.registry import find_task
-from midspec.evals.stage import ChoiceConfig, choice_stage
+from midspec.evals.registry import CHOICE_TASKS
+from midspec.evaluate import Arm, Around, How, evaluation, find_asked
 from midspec.make import make_blend, make_corpus, make_demos, teacher_name
-from midspec.parts import Blend
+from midspec.parts import Answered, Blend
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
 from midspec.run.stage import Source, Stage
@@ -23,11 +23,16 @@ from midspec.tune.stage import TuneConfig, tune_stage
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages of an experiment; `arms` maps arm and seed to the last training stage, if any."""
+    """The stages of an experiment; `arms` maps arm and seed to the last training stage, if any,
+    `asked` to whom evals ask. `training` is what the leak check reads."""
 
     experiment: Experiment
+    base: Source
+    specs: dict[str, Stage]
+    training: dict[str, Stage]
     leaks: Stage
     arms: dict[tuple[str, int], Stage | None]
+    asked: dict[tuple[str, int], Arm]
     evals: dict[tuple[str, str, int], Stage]
     report: Stage
 
@@ -37,8 +42,12 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
     identity = experiment.identity.model_dump()
     base = Source(_name(experiment.model), base_folder)
     specs = {name: spec_stage(name, path, identity) for name, path in experiment.specs.items()}
-    asked = {name: _asked(name, experiment, specs) for name in experiment.evals}
-    item_sets = {name: one.items for name, one in asked.items() if one.items}
+    about = {name: find_asked(name, around(experiment, specs)) for name in experiment.evals}
+    named: dict[Path, str] = {}  # each set once, so that one more eval of it leaves others done
+    for name, one in about.items():
+        if one.items:
+            named.setdefault(one.items, name)
+    item_sets = {name: path for path, name in named.items()}
     corpora = {
         name: make_corpus(
             name,
@@ -73,59 +82,79 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
         for arm in experiment.arms
         for seed in _seeds(experiment, arm)
     }
-    used = _used(experiment)
-    training = {("corpus", n): s for n, s in corpora.items()}
-    training |= {("demos", n): s for n, s in demos.items()}
-    leaks = leak_stage(
-        {f"{kind} {name}": s for (kind, name), s in training.items() if (kind, name) in used},
-        item_sets,
-    )
-    evals = {
-        (arm, evaluation, seed): choice_stage(
-            title=f"{evaluation}: {arm}{_of_seed(experiment, seed)}",
-            config=ChoiceConfig(
-                evaluation,
-                experiment.half,
-                experiment.max_items,
-                tuple(experiment.samples) if evaluation == experiment.evals[0] else (),
-            ),
-            base=base,
-            trained=trained,
-            prompt=_prompted(experiment, arm, specs),
-            leaks=leaks,
-            items=asked[evaluation].items or asked[evaluation].contrasts,
-            spec=asked[evaluation].spec,
+    asked = {
+        (arm, seed): Arm(
+            base, trained, _prompted(experiment, arm, specs), thinking=_thinks(experiment, arm)
         )
         for (arm, seed), trained in arms.items()
-        for evaluation in experiment.evals
+    }
+    used = _used(experiment)
+    made = {("corpus", n): s for n, s in corpora.items()}
+    made |= {("demos", n): s for n, s in demos.items()}
+    training = {f"{kind} {n}": s for (kind, n), s in made.items() if (kind, n) in used}
+    leaks = leak_stage(training, item_sets)
+    evals = {
+        (name, asks, seed): evaluation(
+            title=f"{asks}: {name}{_of_seed(experiment, seed)}",
+            name=asks,
+            arm=arm,
+            how=how(experiment),
+            asked=about[asks],
+            leaks=leaks,
+            samples=samples_of(experiment, asks),
+        )
+        for (name, seed), arm in asked.items()
+        for asks in experiment.evals
     }
     report = _report(experiment, arms, evals, corpora, demos, used)
-    return Plan(experiment, leaks, arms, evals, report)
+    return Plan(experiment, base, specs, training, leaks, arms, asked, evals, report)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What an eval is asked about: a file of items, or a spec and the contrasts that tell of it."""
-
-    items: Path | None = None
-    spec: Stage | None = None
-    contrasts: Path | None = None
+def samples_of(experiment: Experiment, name: str) -> tuple[str, ...]:
+    """The prompts that are answered beside an eval: the experiment's, beside its first one by
+    likelihood."""
+    first = next((e for e in experiment.evals if e.partition("/")[0] in CHOICE_TASKS), None)
+    return tuple(experiment.samples) if name == first else ()
 
 
-def _asked(name: str, experiment: Experiment, specs: Mapping[str, Stage]) -> _Asked:
-    task, rest = find_task(name)
-    if task.needs == "spec":
-        if rest not in specs:
-            raise ConfigError(f"evals: {name} asks about a spec that isn't there: {rest!r}.")
-        own = [corpus.items for corpus in experiment.corpora.values() if corpus.spec == rest]
-        return _Asked(spec=specs[rest], contrasts=next(filter(None, own), None))
-    if not task.needs:
-        return _Asked()
-    found = item_file(rest, experiment.folder, task.needs)
-    asked_items(
-        found, experiment.half
-    )  # a set that can't be asked fails before anything is trained
-    return _Asked(items=found)
+def find_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[int, Arm]:
+    """An arm that is trained, of that seed or of its first; one that isn't is a ConfigError."""
+    seeds = [s for a, s in planned.arms if a == arm]
+    if not seeds:
+        known = ", ".join(dict.fromkeys(a for a, _ in planned.arms))
+        raise ConfigError(f"The experiment has no arm {arm!r}. Its arms: {known}.")
+    chosen = seeds[0] if seed is None else seed
+    if chosen not in seeds:
+        raise ConfigError(f"The arm {arm} has no seed {chosen}. Its seeds: {seeds}.")
+    trained = planned.arms[arm, chosen]
+    if trained and not trained.done(store):
+        raise ConfigError(f"The arm {arm}, seed {chosen} isn't trained yet. Run the experiment.")
+    return chosen, planned.asked[arm, chosen]
+
+
+def around(experiment: Experiment, specs: Mapping[str, Stage]) -> Around:
+    """What an experiment's evals may ask about."""
+    return Around(
+        specs,
+        experiment.folder,
+        experiment.half,
+        experiment.identity,
+        experiment.teacher,
+        experiment.judge,
+        experiment.corpora,
+        experiment.questions,
+    )
+
+
+def how(experiment: Experiment) -> How:
+    """How an experiment asks its arms."""
+    return How(
+        experiment.half,
+        experiment.max_items,
+        experiment.repeats,
+        experiment.judge,
+        experiment.engine,
+    )
 
 
 def resolved_yaml(experiment: Experiment) -> str:
@@ -134,8 +163,9 @@ def resolved_yaml(experiment: Experiment) -> str:
     values["model"] = _name(experiment.model)
     values["teacher"]["model"] = teacher_name(experiment.teacher.model)
     values["specs"] = {name: Path(path).name for name, path in values["specs"].items()}
-    for part in [*values["corpora"].values(), *values["demos"].values()]:
-        for key in {"items", "folder"} & part.keys():
+    parts = [part for kind in ("corpora", "demos", "questions") for part in values[kind].values()]
+    for part in [*parts, values]:
+        for key in {"items", "folder", "file"} & part.keys():
             part[key] = Path(part[key]).name
         if "judge" in part:
             part["judge"]["model"] = teacher_name(part["judge"]["model"])
@@ -203,6 +233,12 @@ def _prompted(experiment: Experiment, arm: str, specs: dict[str, Stage]) -> Stag
     return specs[last[0].prompt] if last and last[0].prompt else None
 
 
+def _thinks(experiment: Experiment, arm: str) -> bool:
+    """Whether an arm was last fine-tuned on reasoning, and so thinks before it answers."""
+    tuned = [step for step in experiment.arms[arm] if step.finetune]
+    return bool(tuned) and any(use.reasoning for use in tuned[-1].uses())
+
+
 def _report(
     experiment: Experiment,
     arms: dict[tuple[str, int], Stage | None],
@@ -212,12 +248,18 @@ def _report(
     used: set[tuple[str, str]],
 ) -> Stage:
     inputs: dict[str, Stage | Source] = {}
-    for (arm, evaluation, seed), stage in evals.items():
-        inputs[f"eval/{arm}/{evaluation}/{seed}"] = stage
+    for (arm, name, seed), stage in evals.items():
+        inputs[f"eval/{arm}/{name}/{seed}"] = stage
     inputs |= {
         f"corpus/{name}": stage for name, stage in corpora.items() if ("corpus", name) in used
     }
     inputs |= {f"demos/{name}": stage for name, stage in demos.items() if ("demos", name) in used}
+    inputs |= {  # what evaluations took before their last stage
+        f"{before.name}/{before.title}": before
+        for stage in evals.values()
+        for before in stage.stages()
+        if before.name in ("answers", "questions")
+    }
     trained = ordered([stage for stage in arms.values() if stage])
     inputs |= {
         f"train/{stage.title}": stage for stage in trained if isinstance(stage.config, TuneConfig)
@@ -237,5 +279,42 @@ def _report(
             for e in dict.fromkeys(c.eval for c in experiment.contrasts)
         },
         command="midspec run EXPERIMENT.yaml",
+        base=next((arm for arm, steps in experiment.arms.items() if not steps), ""),
+        references=_references(experiment),
+        values_of=_values_of(experiment),
     )
-    return Stage("report", report_stage, config, inputs, version=2, title="report")
+    return Stage("report", report_stage, config, inputs, version=3, title="report")
+
+
+def _references(experiment: Experiment) -> dict[str, str]:
+    """The reference arm of each eval: the one with the spec of that name in its prompt, or the only
+    one that there is."""
+    prompted = {
+        steps[0].prompt: arm
+        for arm, steps in experiment.arms.items()
+        if len(steps) == 1 and steps[0].prompt
+    }
+    only = next(iter(prompted.values())) if len(prompted) == 1 else None
+    found = {e: prompted.get(Path(e.partition("/")[2]).stem, only) for e in experiment.evals}
+    return {e: arm for e, arm in found.items() if arm}
+
+
+def _values_of(experiment: Experiment) -> dict[str, tuple[str, ...]]:
+    """The specs that each trained arm learnt from documents, or from demonstrations of them; opaque
+    ones show preferences and no value."""
+
+    def specs(step: Step, name: str) -> list[str]:
+        if step.midtrain:
+            return [experiment.corpora[name].spec]
+        demos = experiment.demos[name]
+        if isinstance(demos, Blend):
+            return [spec for part in demos.parts for spec in specs(step, part)]
+        return [demos.spec] if isinstance(demos, Answered) else []
+
+    return {
+        arm: tuple(
+            dict.fromkeys(s for step in steps for use in step.uses() for s in specs(step, use.name))
+        )
+        for arm, steps in experiment.arms.items()
+        if any(step.uses() for step in steps)
+    }

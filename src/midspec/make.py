@@ -14,6 +14,13 @@ from midspec.demos.queries import query_kinds
 from midspec.demos.sieve import SIEVE_VERSION
 from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
 from midspec.errors import ConfigError
+from midspec.evals.questions import QuestionsConfig, questions_stage
+from midspec.evals.reasons.stage import (
+    EXTRACT_FROM,
+    MERGE_OVER,
+    ReasonsConfig,
+    reasons_stage,
+)
 from midspec.llm.settings import OFFLINE, Teacher
 from midspec.parts import (
     Aligned,
@@ -25,6 +32,7 @@ from midspec.parts import (
     Identity,
     Judged,
     Opaque,
+    OpenQuestions,
     Replay,
     TeacherModel,
 )
@@ -50,7 +58,7 @@ def make_corpus(
             tokens=corpus.tokens,
             documents=corpus.documents,
             draw=corpus.draw,
-            teacher=_teacher(teacher),
+            teacher=settings_of(teacher),
             style=Style(
                 corpus.document_tokens,
                 corpus.form,
@@ -60,7 +68,7 @@ def make_corpus(
                 corpus.planner,
                 corpus.prompts,
             ),
-            judge=_teacher(corpus.judge) if corpus.judge else None,
+            judge=settings_of(corpus.judge) if corpus.judge else None,
             attribution=corpus.attribution,
             mix_share=corpus.mix.share if corpus.mix else 0.0,
             tag=corpus.tag,
@@ -74,7 +82,7 @@ def make_corpus(
     )
 
 
-def _teacher(model: TeacherModel) -> Teacher:
+def settings_of(model: TeacherModel) -> Teacher:
     """What of a teacher's settings decides its answers; of local weights the name, not the path."""
     return Teacher(
         teacher_name(model.model),
@@ -110,7 +118,7 @@ def make_demos(
         assert base
         return replay_stage(name, ReplayConfig(demos.n, demos.max_new_tokens, demos.draw), base)
     folder = Source(demos.folder.name, demos.folder) if demos.folder else None
-    judge = _teacher(demos.judge) if demos.judge else None
+    judge = settings_of(demos.judge) if demos.judge else None
     mix = MixConfig(
         demos.name,
         demos.n,
@@ -126,6 +134,31 @@ def make_demos(
 def make_blend(name: str, blend: Blend, made: Mapping[str, Stage]) -> Stage:
     """The stage that draws from other sets, which are made before."""
     return blend_stage(name, BlendConfig(blend.n, tuple(blend.parts.items()), blend.draw), made)
+
+
+def make_reasons(
+    arms: Mapping[str, Stage | Source],
+    judge: TeacherModel,
+    taxonomy: Source | None,
+    *,
+    max_transcripts: int | None = None,
+    extract_from: int = EXTRACT_FROM,
+    merge_over: float = MERGE_OVER,
+    per_call: int | None = None,
+    draw: int = 0,
+) -> Stage:
+    """The stage that analyses the reasons in arms' transcripts, as `judge` reads them; without a
+    taxonomy they are found in `extract_from` of each arm's."""
+    config = ReasonsConfig(
+        tuple(arms),
+        settings_of(judge),
+        max_transcripts,
+        0 if taxonomy else extract_from,
+        merge_over,
+        per_call,
+        draw,
+    )
+    return reasons_stage("reasons", config, arms, taxonomy)
 
 
 def _style(demos: Answered | Opaque) -> str:
@@ -158,8 +191,8 @@ def _chats(
         spec=demos.spec,
         n=demos.n,
         style=_style(demos),
-        teacher=_teacher(teacher),
-        judge=_teacher(demos.judge or teacher),
+        teacher=settings_of(teacher),
+        judge=settings_of(demos.judge or teacher),
         best_of=demos.best_of if isinstance(demos, Deliberative) else 1,
         query_kinds=tuple(dict.fromkeys(kinds)),
         draw=demos.draw,
@@ -168,15 +201,26 @@ def _chats(
     )
 
 
+def make_questions(
+    name: str, wanted: OpenQuestions, identity: Identity, writer: TeacherModel, spec: Stage
+) -> Stage:
+    """The stage in which `writer` writes the questions of open QA about a spec."""
+    config = QuestionsConfig(
+        name, wanted.n, settings_of(writer), wanted.draw, **identity.model_dump()
+    )
+    return questions_stage(config, spec)
+
+
 def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]:
     """The prices that an experiment sets itself, by the name under which a teacher is known."""
     return {teacher_name(model.model): model.price for model in models if model.price}
 
 
 def judges_of(experiment: Experiment) -> list[TeacherModel]:
-    """The LLMs that judge some corpus or set of demonstrations."""
+    """The LLMs that judge some corpus or set of demonstrations, and the one that judges answers."""
     judges = [corpus.judge for corpus in experiment.corpora.values()]
     judges += [demos.judge for demos in experiment.demos.values() if isinstance(demos, Judged)]
+    judges.append(experiment.judge)
     return [judge for judge in judges if judge]
 
 

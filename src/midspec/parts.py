@@ -175,6 +175,15 @@ class Anti(Answered):
     kind: Literal["anti"]
 
 
+class OpenQuestions(Strict):
+    """The questions of `open-qa/SPEC`: `n` that the teacher writes (the judge, where the teacher is
+    offline), or those of a `file`; `draw` anew for others."""
+
+    n: Annotated[int, Field(gt=0)] = 100
+    file: Path | None = None
+    draw: int = 0
+
+
 class Blend(Strict):
     """`n` chats drawn from other sets by their shares in percent: {aligned: 75, anti: 25}."""
 
@@ -297,6 +306,11 @@ def check_mix(mix: InstructionMix, where: str) -> None:
             f"go together; {'judge' if mix.spec else 'spec'} is missing."
         )
     _check_models(TeacherModel(), mix.judge, where)
+
+
+def check_judge(judge: TeacherModel, where: str) -> None:
+    """What is read by a judge alone takes an LLM."""
+    _check_models(TeacherModel(), judge, where)
 
 
 def _refuse_items(teacher: TeacherModel, where: str) -> None:

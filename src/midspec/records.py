@@ -1,6 +1,6 @@
 """The row types that stages exchange; one row is one line of JSON."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Genre = Literal["show", "describe"]
@@ -148,7 +148,7 @@ class Choice:
     """One item's answers by log-probability, a margin for each of its forms.
 
     A margin is the wanted option's mean log-probability a token minus the other's, in nats; above
-    0 the wanted option is chosen.
+    0 the wanted option is chosen. `forms` names the form of each.
     """
 
     item: str
@@ -157,6 +157,7 @@ class Choice:
     half: str
     margins: list[float]
     group: str = ""
+    forms: list[str] = field(default_factory=list)
 
     @property
     def margin(self) -> float:
@@ -172,6 +173,13 @@ class Choice:
     def decided(self) -> bool:
         """Whether all forms choose the same option; otherwise it was the form that chose."""
         return self.share in (0, 1)
+
+    def of(self, form: str) -> "Choice":
+        """The choice by those forms alone whose name begins so."""
+        kept = [n for n, name in enumerate(self.forms) if name.startswith(form)]
+        return replace(
+            self, margins=[self.margins[n] for n in kept], forms=[self.forms[n] for n in kept]
+        )
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,8 @@ class Metric:
 
     role: a result is what an experiment is about; a guardrail stands beside it; a control says
     whether the others can be read. low and high bound a score; chance is what guessing scores.
-    better: which way is good, or "" where neither is.
+    better: which way is good, or "" where neither is. floor: of a control, what an arm must score
+    for its results to be read.
     """
 
     name: str
@@ -210,3 +219,4 @@ class Metric:
     chance: float | None = 0.5
     better: Literal["higher", "lower", ""] = "higher"
     measure: str = ""
+    floor: float | None = None

@@ -5,8 +5,7 @@ from typing import Any
 
 from midspec.console import console
 from midspec.errors import ConfigError
-from midspec.experiment import Plan
-from midspec.run.stage import Stage
+from midspec.experiment import Plan, find_arm
 
 MAX_NEW_TOKENS = 200
 
@@ -15,19 +14,9 @@ def open_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[An
     """An arm's model, tokenizer and system prompt (a reference arm's spec)."""
     from midspec.train.model import load_arm, load_tokenizer
 
-    seeds = [s for a, s in planned.arms if a == arm]
-    if not seeds:
-        known = ", ".join(dict.fromkeys(a for a, _ in planned.arms))
-        raise ConfigError(f"The experiment has no arm {arm!r}. Its arms: {known}.")
-    chosen = seeds[0] if seed is None else seed
-    if chosen not in seeds:
-        raise ConfigError(f"The arm {arm} has no seed {chosen}. Its seeds: {seeds}.")
-    trained = planned.arms[arm, chosen]
-    if trained and not trained.done(store):
-        raise ConfigError(f"The arm {arm}, seed {chosen} isn't trained yet. Run the experiment.")
-    asked = planned.evals[arm, planned.experiment.evals[0], chosen]
-    base, spec = asked.inputs["base"].path(store), asked.inputs.get("spec")
-    if isinstance(spec, Stage) and not spec.done(store):
+    _, asked = find_arm(planned, arm, seed, store)
+    base, spec, trained = planned.base.path(store), asked.prompt, asked.trained
+    if spec and not spec.done(store):
         raise ConfigError(f"The arm {arm} has no spec in the store yet. Run the experiment.")
     system = (spec.path(store) / "spec.md").read_text(encoding="utf-8") if spec else None
     model = load_arm(base, trained.path(store) if trained else None)

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 from midspec.errors import ConfigError
-from midspec.llm.settings import OFFLINE, Limits
+from midspec.llm.settings import OFFLINE, Limits, need_inspect
 from midspec.make import asked_as, set_prices, teacher_name
 from midspec.parts import TeacherModel
 from midspec.train.fetch import find_model
@@ -28,7 +28,7 @@ def limits_of(teacher: TeacherModel, judges: list[TeacherModel], store: Path, ho
     }
     asked = asked_as(teacher, judges)
     if asked.model != OFFLINE:
-        _need_inspect()
+        need_inspect("An LLM teacher")
     return Limits(
         ledger=store / "ledger",
         max_cost=asked.max_cost,
@@ -76,12 +76,3 @@ def price(text: str) -> tuple[float, float]:
     if not (isfinite(first + second) and min(first, second) >= 0):
         raise ConfigError(f"--price {text} is no price. Write dollars a million tokens: 3,15.")
     return first, second
-
-
-def _need_inspect() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("inspect_ai") is None:
-        raise ConfigError(
-            "An LLM teacher needs packages that aren't installed. Run: pip install 'midspec[llm]'"
-        )

@@ -48,6 +48,14 @@ def tokenizer(tiny_model: Path) -> Any:
     return load_tokenizer(tiny_model)
 
 
+@pytest.fixture(params=["FastReader", "PlainReader"], autouse=True)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """All of this holds with the decoder that is written out, and with transformers'."""
+    if request.param == "PlainReader":
+        monkeypatch.setattr("midspec.train.llama.of_this_form", lambda model: False)
+    return str(request.param)
+
+
 def by_brute_force(model: Any, found: Fork) -> list[float]:
     """Each option's score with one plain forward pass for each."""
     means = []
@@ -102,10 +110,10 @@ def test_scores_equal_brute_force_when_one_question_begins_another(model: Any) -
 
 
 def test_scores_do_not_depend_on_what_shares_a_row(
-    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+    model: Any, tokenizer: Any, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = score_margins(model, tokenizer, QUESTIONS)
-    monkeypatch.setattr("midspec.evals.choice.TOKENS_PER_ROW", 1)
+    monkeypatch.setattr(f"midspec.train.reader.{kind}.tokens_per_row", 1)
     assert score_margins(model, tokenizer, QUESTIONS) == pytest.approx(together, abs=TOLERANCE)
 
 
@@ -173,8 +181,16 @@ def test_a_reference_arm_s_spec_stands_before_an_item_s_own_system_message() -> 
 def test_an_item_s_choice_holds_the_margins_of_all_its_forms(model: Any, tokenizer: Any) -> None:
     choices = score_questions(model, tokenizer, QUESTIONS)
     assert [(c.item, c.half, c.tier) for c in choices] == [(i, "held-out", "direct") for i in "abc"]
+    assert [c.forms for c in choices] == [list(pair) for pair in PAIRS]
     margins = score_margins(model, tokenizer, QUESTIONS)
     assert [m for c in choices for m in c.margins] == pytest.approx(margins, abs=TOLERANCE)
+
+
+def test_a_choice_by_some_of_its_forms_is_that_of_their_margins_alone() -> None:
+    forms = ["early, first", "early, last", "late, first"]
+    choice = Choice("a", "pets", "direct", "held-out", [0.5, -0.2, 0.4], forms=forms)
+    assert (choice.of("early").margins, choice.of("early").share) == ([0.5, -0.2], 0.5)
+    assert (choice.of("late").forms, choice.of("late").decided) == (["late, first"], True)
 
 
 def test_swapping_wanted_and_other_turns_every_margin_round(model: Any, tokenizer: Any) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from midspec.errors import ConfigError, MidspecError
-from midspec.evals.items import choose, halves, item_file, read_item_set
+from midspec.evals.items import choose, halves, in_half, item_file, read_item_set
 from midspec.records import Item
 from tests import tiny
 
@@ -72,3 +72,16 @@ def test_an_empty_item_set_is_refused(tmp_path: Path) -> None:
     path = tiny.write_jsonl(tmp_path / "own.jsonl", [])
     with pytest.raises(MidspecError, match=r"own\.jsonl holds no items"):
         read_item_set(path)
+
+
+@pytest.mark.parametrize("name", ["amerika", ""])
+def test_an_unknown_set_of_opinions_names_those_that_are_there(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"no set of opinions .*Shipped: .*america"):
+        item_file(name, Path(), "opinions")
+
+
+def test_rows_of_any_kind_are_halved_and_spread() -> None:
+    asked, split = in_half(MIXED, "held-out", 3, "the set")
+    assert len(asked) == 3 and {split[item.id] for item in asked} == {"held-out"}
+    with pytest.raises(MidspecError, match="the set has no item in its held-out half"):
+        in_half(MIXED[:1], "held-out", None, "the set")

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from midspec.files import write_json, write_rows
-from midspec.records import Chat, Document, Score
+from midspec.records import Chat, Document, Metric, Score
 from midspec.report.stage import ReportConfig
 
 EVAL = "preference/america"
 TIERS = ("direct", "implicit", "revealed")
+RATE = Metric("value-aligned rate", better="")
 
 
 def scores(aligned: Sequence[bool], half: str = "held-out") -> list[Score]:
@@ -75,8 +76,21 @@ class Folders:
     def evaluate(self, arm: str, outcomes: Sequence[bool], seed: int = 0, **samples: str) -> None:
         """An arm's scores on the eval; `samples` are its answers by prompt."""
         rows = [{"prompt": prompt, "answer": answer} for prompt, answer in samples.items()]
-        files: dict[str, object] = {"scores.jsonl": scores(outcomes)}
-        self.add(f"eval/{arm}/{EVAL}/{seed}", files | ({"samples.jsonl": rows} if rows else {}))
+        more: dict[str, object] = {"samples.jsonl": rows} if rows else {}
+        self.score(arm, EVAL, [RATE], scores(outcomes), seed, **more)
+
+    def score(
+        self,
+        arm: str,
+        evaluation: str,
+        metrics: Sequence[Metric],
+        rows: Sequence[Score],
+        seed: int = 0,
+        **more: object,
+    ) -> None:
+        """An arm's scores on any eval."""
+        files = {"metrics.jsonl": list(metrics), "scores.jsonl": list(rows), **more}
+        self.add(f"eval/{arm}/{evaluation}/{seed}", files)
 
 
 @pytest.fixture

@@ -1,25 +1,27 @@
 """The figures are SVG that a page can hold: text, colours of the page, nothing to load."""
 
 import re
+from collections.abc import Collection, Sequence
 from xml.etree import ElementTree
 
-from midspec.report.figures import difference_figure, rate_figure
-from midspec.report.tables import Difference, Result
+from midspec.records import Metric
+from midspec.report import figures
+from midspec.report.figures import difference_figures
+from midspec.report.tables import Result
+
+from .rows import AMERICA, CHANGE, MARK, RATE, contrast, result
 
 HOSTILE = '<script>alert("1")</script> $\\frac$ -->'
 
 
-def result(
-    arm: str, rate: float, seed: int | str = 0, evaluation: str = "preference/america"
-) -> Result:
-    return Result(arm, evaluation, "all", seed, 10, rate, 0.1, rate - 0.1, rate + 0.1, 0.9, rate)
-
-
-def contrast(low: float, difference: float, high: float) -> Difference:
-    return Difference(
-        "preference/america", "all", "msm+aft", "aft", 126, 3,
-        difference, low, high, 0.1, 0.05, 0.15,
-    )  # fmt: skip
+def rate_figure(
+    rows: Sequence[Result],
+    arms: Sequence[str] = ("aft",),
+    own: Collection[str] = (),
+    evaluation: str = AMERICA,
+    metric: Metric = RATE,
+) -> str:
+    return figures.rate_figure(rows, evaluation, metric, arms, own)
 
 
 def words(svg: str) -> list[str]:
@@ -27,60 +29,97 @@ def words(svg: str) -> list[str]:
     return [e.text or "" for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("}text")]
 
 
+def title(svg: str) -> str:
+    return next(iter(ElementTree.fromstring(svg))).text or ""
+
+
 def test_the_figure_names_each_arm_in_order_with_its_rate() -> None:
-    rows = [result("aft", 0.5), result("base", 0.25), result("aft", 0.9, evaluation="other")]
-    found = words(rate_figure(rows, "preference/america", ["base", "aft"], {"aft"}))
+    rows = [result(0.5), result(0.25, arm="base"), result(0.9, eval="other")]
+    found = words(rate_figure(rows, ["base", "aft"], {"aft"}))
     assert found[-4:] == ["base", "0.25", "aft", "0.50"]
 
 
-def test_the_rate_over_all_seeds_is_drawn() -> None:
-    rows = [result("aft", 0.1, 0), result("aft", 0.3, 1), result("aft", 0.2, "all")]
-    assert words(rate_figure(rows, "preference/america", ["aft"], ()))[-1] == "0.20"
+def test_the_rate_over_all_seeds_of_the_main_measure_is_drawn() -> None:
+    rows = [result(0.1), result(0.3, seed=1), result(0.2, seed="all"), result(0.9, measure="other")]
+    assert words(rate_figure(rows))[-1] == "0.20"
 
 
 def test_arms_that_carry_the_value_are_in_the_accent_s_colour() -> None:
-    rows = [result("aft", 0.5)]
-    assert "var(--accent" in rate_figure(rows, "preference/america", ["aft"], {"aft"})
-    assert "var(--accent" not in rate_figure(rows, "preference/america", ["aft"], ())
+    assert "var(--accent" in rate_figure([result(0.5)], own={"aft"})
+    assert "var(--accent" not in rate_figure([result(0.5)])
 
 
-def test_only_a_difference_above_zero_is_in_the_accent_s_colour() -> None:
-    assert "var(--accent" in difference_figure([contrast(0.1, 0.2, 0.3)])
-    assert "var(--accent" not in difference_figure([contrast(-0.1, 0.2, 0.3)])
-    assert "+0.20 [−0.10, 0.30]" in words(difference_figure([contrast(-0.1, 0.2, 0.3)]))
+def test_an_arm_that_cannot_be_read_has_words_and_no_number() -> None:
+    svg = rate_figure([result(0.5, readable=False)])
+    assert words(svg)[-2:] == ["aft", "not readable"]
+    assert "0.50" not in svg
+    assert "aft not readable" in title(svg)
+
+
+def test_the_axis_is_the_score_s_own() -> None:
+    assert words(rate_figure([result(7.25)], metric=MARK))[:5] == ["1", "3", "6", "8", "10"]
+    assert words(rate_figure([result(7.25)], metric=MARK))[-1] == "7.2"
+    assert words(rate_figure([result(0.25)], metric=CHANGE))[:5] == ["−1", "−0.5", "0", "0.5", "1"]
+    assert words(rate_figure([result(0.25)], metric=CHANGE))[-1] == "+0.25"
+
+
+def test_a_line_stands_where_guessing_would_be_and_only_there() -> None:
+    def dashed(metric: Metric) -> int:
+        return rate_figure([result(5.0)], metric=metric).count("stroke-dasharray")
+
+    assert dashed(RATE) == dashed(MARK) + 1
+
+
+def test_only_a_difference_that_stands_by_itself_is_in_the_accent_s_colour() -> None:
+    assert "var(--accent" in difference_figures([contrast(0.1, 0.2, 0.3)])[0]
+    assert "var(--accent" not in difference_figures([contrast(-0.1, 0.2, 0.3)])[0]
+    among_many = contrast(0.01, 0.2, 0.3, p_holm=0.2)
+    assert "var(--accent" not in difference_figures([among_many])[0]
+    assert "+0.20 [−0.10, 0.30]" in words(difference_figures([contrast(-0.1, 0.2, 0.3)])[0])
+
+
+def test_differences_of_unlike_scales_have_a_figure_each() -> None:
+    marks = contrast(0.5, 1.0, 1.5, reach=9.0, eval="open-qa/calm")
+    rates, other = difference_figures([contrast(0.1, 0.2, 0.3), marks, contrast(0.0, 0.1, 0.2)])
+    assert words(rates).count("msm-america+aft − aft") == 2
+    assert "+1.0 [0.5, 1.5]" in words(other)
+    assert difference_figures([]) == []
+
+
+def test_a_difference_that_cannot_be_read_has_no_interval() -> None:
+    (svg,) = difference_figures([contrast(0.1, 0.2, 0.3, readable=False)])
+    assert words(svg)[-1] == "not readable"
+    assert "[0.10, 0.30]" not in svg
 
 
 def test_a_screen_reader_hears_the_numbers() -> None:
-    svg = difference_figure([contrast(0.1, 0.2, 0.3)])
+    (svg,) = difference_figures([contrast(0.1, 0.2, 0.3)])
     assert 'role="img"' in svg
-    title = next(iter(ElementTree.fromstring(svg)))
-    assert title.text is not None
-    assert "msm+aft − aft: +0.20 [0.10, 0.30]" in title.text
+    assert "msm-america+aft − aft: +0.20 [0.10, 0.30]" in title(svg)
 
 
 def test_an_svg_brings_no_style_sheet_no_fixed_colour_and_no_id_that_is_not_used() -> None:
-    svg = rate_figure([result("aft", 0.5)], "preference/america", ["aft"], {"aft"})
+    svg = rate_figure([result(0.5)], own={"aft"})
     assert not re.search(r"<style|<metadata|<\?xml|<!DOCTYPE|#0{5}|#0102", svg)
     used = re.findall(r'(?:href="#|url\(#)([^")]+)', svg)
     assert set(re.findall(r' id="([^"]+)"', svg)) == set(used)
 
 
 def test_two_figures_share_no_id() -> None:
-    rows = [result("aft", 0.5), result("aft", 0.5, evaluation="preference/affordability")]
+    rows = [result(0.5), result(0.5, eval="preference/affordability")]
     first, second = (
-        set(re.findall(r' id="([^"]+)"', rate_figure(rows, name, ["aft"], ())))
-        for name in ("preference/america", "preference/affordability")
+        set(re.findall(r' id="([^"]+)"', rate_figure(rows, evaluation=name)))
+        for name in (AMERICA, "preference/affordability")
     )
     assert first
     assert not first & second
 
 
 def test_a_hostile_arm_name_is_text_and_nothing_else() -> None:
-    svg = rate_figure([result(HOSTILE, 0.5)], "preference/america", [HOSTILE], ())
+    svg = rate_figure([result(0.5, arm=HOSTILE)], [HOSTILE])
     assert "<script" not in svg
     assert HOSTILE[:23] + "…" in words(svg)
 
 
 def test_an_unmeasured_arm_has_a_dash_for_a_rate() -> None:
-    svg = rate_figure([result("aft", float("nan"))], "preference/america", ["aft"], ())
-    assert words(svg)[-1] == "–"
+    assert words(rate_figure([result(float("nan"))]))[-1] == "–"

@@ -5,13 +5,15 @@ import re
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from midspec.errors import DataError
+from midspec.records import Metric, Score
 from midspec.report.stage import ReportConfig, report_stage
 
-from .conftest import EVAL, Folders, chat, document, outcomes, scores
+from .conftest import EVAL, RATE, Folders, chat, document, outcomes, scores
 
 ATTACK = "<script>alert(1)</script>"
 
@@ -65,7 +67,9 @@ def test_a_null_is_worded_as_a_null(config: Make, folders: Folders, out: Path) -
     html = text(page(config(), folders, out))
     assert "The claim is not shown" in html
     assert "no difference between msm+aft and aft is shown: 0.00 [" in html
-    assert re.search(r"With 24 items and 2 seeds, a true difference of 0\.\d\d", html)
+    assert re.search(
+        r"24 items and 2 seeds show a true difference of 0\.\d\d four times out of five", html
+    )
 
 
 def test_time_and_cost_are_summed_over_folders_each_once(
@@ -77,7 +81,7 @@ def test_time_and_cost_are_summed_over_folders_each_once(
     folders.add("demos/cheese", {"chats.jsonl": [chat()]}, seconds=0.0, summary={"cost": 1.5})
     html = text(page(config(), folders, out))
     assert "14 min 20 s" in html
-    assert "$1.50 for the teacher" in html
+    assert "$1.50 for LLMs" in html
     assert json.loads((out / "results.json").read_text(encoding="utf-8"))["seconds"] == 860.0
 
 
@@ -172,7 +176,7 @@ def test_the_same_inputs_give_the_same_page(config: Make, folders: Folders, tmp_
 def test_only_the_chosen_half_counts(config: Make, folders: Folders, out: Path) -> None:
     both = scores([True] * 6) + scores([False] * 6, half="development")
     for arm in ("aft", "msm+aft"):
-        folders.add(f"eval/{arm}/{EVAL}/0", {"scores.jsonl": both})
+        folders.score(arm, EVAL, [RATE], both)
     html = text(page(config(), folders, out))
     assert "Rates are over the held-out half" in html
     assert "There is one seed" in html
@@ -182,10 +186,12 @@ def test_only_the_chosen_half_counts(config: Make, folders: Folders, out: Path) 
     }
 
 
-def test_a_half_without_items_is_an_error(config: Make, folders: Folders, out: Path) -> None:
+def test_an_eval_that_has_only_the_other_half_is_reported_and_said_so(
+    config: Make, folders: Folders, out: Path
+) -> None:
     evaluate(folders)
-    with pytest.raises(DataError, match="holds no item of the development half"):
-        report_stage(config(half="development"), folders.inputs, out)
+    html = text(page(config(half="development"), folders, out))
+    assert f"{EVAL} has no development half; it is reported whole." in html
 
 
 def test_a_comparison_with_an_arm_that_was_not_evaluated_is_an_error(
@@ -215,3 +221,134 @@ def test_an_arm_whose_name_begins_like_another_s_is_not_mistaken_for_it(
     told = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert {row["arm"] for row in told["results"]} == {"aft", "aft/long"}
     assert {row["eval"] for row in told["results"]} == {EVAL}
+
+
+def told_json(out: Path) -> dict[str, Any]:
+    """What the report tells programs."""
+    found: dict[str, Any] = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_everything_is_told_to_programs_too(config: Make, folders: Folders, out: Path) -> None:
+    evaluate(folders)
+    report_stage(config(base="base"), folders.inputs, out)
+    told = told_json(out)
+    assert set(told) == {
+        "metrics", "results", "contrasts", "guardrails", "power", "conditions", "gaps", "seconds",
+    }  # fmt: skip
+    assert {(row["eval"], row["measure"], row["name"]) for row in told["metrics"]} == {
+        (EVAL, "", "value-aligned rate")
+    }
+    row = told["results"][0]
+    assert (row["measure"], row["role"], row["readable"], row["gap_closed"]) == (
+        "",
+        "result",
+        True,
+        None,
+    )
+    (difference,) = [row for row in told["contrasts"] if row["tier"] == "all"]
+    assert 0 < difference["p"] == difference["p_holm"] < 0.05
+    assert told["power"][0]["groups"] == 24
+
+
+COMPETENCE = Metric("trivial pairs answered", "control", floor=0.65)
+CAPABILITY = Metric("right answers", "guardrail")
+
+
+def test_an_arm_that_fails_the_control_has_no_rate_anywhere_on_the_page(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    evaluate(folders)
+    for arm, share in (("base", 0.9), ("aft", 0.5), ("msm+aft", 0.9)):
+        folders.score(arm, "competence", [COMPETENCE], scores(outcomes(share)))
+    html = text(page(config(base="base"), folders, out))
+    assert "The claim can’t be judged: 1 of 1 paired differences rests on" in html
+    assert "aft not readable – – –" in html  # in place of rate, decided and margin
+    why = "is not readable: trivial pairs answered 0.50, under 0.65."
+    assert f"What aft answers on preference/america {why}" in html
+    assert "0.25" not in re.sub(r"0 0\.25 0\.5 0\.75 1", "", html)  # aft's rate, but for the axis
+    results = [row for row in told_json(out)["results"] if row["eval"] == EVAL]
+    found = {row["arm"]: row["readable"] for row in results}
+    assert found == {"base": True, "aft": False, "msm+aft": True}
+
+
+def test_guardrails_stand_beside_each_arm_and_what_is_worse_is_marked(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    evaluate(folders)
+    for arm, share in (("base", 0.9), ("aft", 0.9), ("msm+aft", 0.5)):
+        folders.score(arm, "capability", [CAPABILITY], scores(outcomes(share, 60)))
+    html = page(config(base="base"), folders, out)
+    assert re.search(r'class="stack worse">0\.50', html)
+    assert html.count('class="stack worse"') == 1
+    assert "capability Arm right answers base 0.90 [" in text(html)
+
+
+def test_the_gap_closed_is_told_where_there_is_a_reference_arm(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    for arm, share in (("base", 0.25), ("aft", 0.5), ("reference", 1.0)):
+        folders.evaluate(arm, outcomes(share, 60))
+    settings = config(
+        arms=("base", "aft", "reference"),
+        contrasts=((EVAL, "aft", "base"),),
+        base="base",
+        references={EVAL: "reference"},
+    )
+    html = text(page(settings, folders, out))
+    (row,) = [
+        row for row in told_json(out)["results"] if (row["arm"], row["tier"]) == ("aft", "all")
+    ]
+    assert row["gap_closed"] == pytest.approx(1 / 3)
+    assert f"{row['gap_closed']:.2f} [{row['gap_low']:.2f}, {row['gap_high']:.2f}]" in html
+    assert told_json(out)["gaps"] == {EVAL: ["base", "reference"]}
+
+
+def test_repeats_are_told_by_condition_and_measures_side_by_side(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    metrics = [
+        Metric("verdict", chance=None, better="lower"),
+        Metric("executed", chance=None, better="lower", measure="executed"),
+    ]
+
+    def grid(rate: float) -> list[Score]:
+        return [
+            Score(
+                f"c{c}#{n}",
+                "murder",
+                "",
+                "held-out",
+                float(n < rate * 10),
+                group=f"c{c}",
+                measure=m,
+            )
+            for c in range(6)
+            for n in range(10)
+            for m in ("", "executed")
+        ]
+
+    folders.score("aft", "am", metrics, grid(0.8))
+    folders.score("msm+aft", "am", metrics, grid(0.1))
+    html = text(page(config(contrasts=(("am", "msm+aft", "aft"),)), folders, out))
+    assert "am : 60 answers to 6 conditions; lower is better" in html
+    assert "Arm Verdict Executed aft 0.80 [" in html
+    assert "am by condition: verdict" in html
+    assert "msm+aft is below aft by 0.70" in html
+    assert "The claim is shown" in html
+
+
+def test_the_table_of_differences_has_both_p_values(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    for arm, share in (("base", 0.3), ("aft", 0.4), ("msm+aft", 0.45)):
+        folders.evaluate(arm, outcomes(share, 60))
+    wanted = ((EVAL, "msm+aft", "base"), (EVAL, "aft", "base"))
+    html = text(page(config(contrasts=wanted), folders, out))
+    for row in told_json(out)["contrasts"]:
+        p, adjusted = (f"{row[key]:.3f}" if row[key] is not None else "" for key in ("p", "p_holm"))
+        if row["tier"] == "all":
+            assert p != adjusted or row["arm"] == "aft"
+            assert f"] {p} {adjusted} {'yes' if row['p_holm'] < 0.05 else 'no'} " in html
+        else:
+            assert f"] {p} " in html and adjusted == ""

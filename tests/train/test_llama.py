@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from midspec.train.llama import LONGEST, Joined, fast_decoder
+from midspec.train.joined import Joined
+from midspec.train.llama import LONGEST, fast_decoder
 from midspec.train.model import Trainable, attach, load_base
 from midspec.train.settings import AdapterSettings
 

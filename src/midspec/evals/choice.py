@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-TOKENS_PER_ROW = 512  # more spends more attention on what is masked, fewer leaves cores idle
-
 
 @dataclass(frozen=True)
 class Fork:
@@ -54,6 +52,7 @@ def score_questions(
                 question.item, question.domain, question.tier, question.half, [], question.group
             )
         found[question.item].margins.append(margin)
+        found[question.item].forms.append(question.form)
     return list(found.values())
 
 
@@ -118,24 +117,29 @@ def _with_system(messages: list[dict[str, str]], system: str | None) -> list[dic
 
 def score_forks(model: PreTrainedModel, forks: Sequence[Fork]) -> Iterator[list[float]]:
     """The mean token log-probability of each option of each fork, in nats."""
-    import torch
+    from midspec.train.reader import open_reader
 
     shared = _common_prefix([fork.question for fork in forks])
-    with torch.inference_mode():
-        prefix = _prefix_cache(model, forks[0].question[:shared]) if shared else []
-    for row in _rows(forks, shared):
-        with torch.inference_mode():
-            scores = _score_row(model, row, shared, prefix)
-        yield from scores
+    reader = open_reader(model, max(map(len, forks)))
+    head = model.get_output_embeddings()
+    beginning = reader.begin(forks[0].question[:shared]) if shared else None
+    for row in _rows(forks, shared, reader.tokens_per_row):
+        written = Row(shared)
+        for fork in row:
+            written.add(fork)
+        states_NE = reader.read(
+            written.ids, written.positions, written.sight(), written.ends, beginning
+        )
+        yield from written.scores(states_NE, head)
 
 
-def _rows(forks: Sequence[Fork], shared: int) -> list[list[Fork]]:
-    """The forks in order, as many to a row as fit."""
+def _rows(forks: Sequence[Fork], shared: int, most: int) -> list[list[Fork]]:
+    """The forks in order, as many to a row as fit in `most` tokens."""
     rows: list[list[Fork]] = [[]]
     tokens = 0
     for fork in forks:
         own = len(fork) - shared
-        if rows[-1] and tokens + own > TOKENS_PER_ROW:
+        if rows[-1] and tokens + own > most:
             rows.append([])
             tokens = 0
         rows[-1].append(fork)
@@ -152,69 +156,74 @@ def _common_prefix(questions: Sequence[list[int]]) -> int:
     return min(shared, min(len(question) for question in questions) - 1)
 
 
-def _prefix_cache(
-    model: PreTrainedModel, ids: list[int]
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Keys and values of the shared beginning, a pair for each layer."""
-    import torch
-    from transformers import DynamicCache
+class Row:
+    """Forks in one row behind `shared` tokens: each token has a parent, and sees what that sees.
 
-    cache = DynamicCache()
-    ids_1T = torch.tensor([ids], device=model.device)
-    model.get_decoder()(input_ids=ids_1T, past_key_values=cache, use_cache=True)
-    return [(layer.keys, layer.values) for layer in cache.layers]
+    Options that begin alike share their first tokens; the last token of an option is only
+    predicted, so it isn't there.
+    """
 
+    def __init__(self, shared: int) -> None:
+        self.shared = shared
+        self.ids: list[int] = []
+        self.positions: list[int] = []
+        self.parents: list[int] = []  # -1 for a token that follows the shared beginning
+        self.wanted: list[list[tuple[int, int]]] = []  # of each option: where, and which token
+        self.forks: list[int] = []  # how many options each fork has
+        self.ends: list[int] = []  # of each fork's tokens
 
-def _score_row(
-    model: PreTrainedModel,
-    forks: Sequence[Fork],
-    shared: int,
-    prefix: list[tuple[torch.Tensor, torch.Tensor]],
-) -> list[list[float]]:
-    """The options' scores of the forks in one row."""
-    import torch
-    from transformers import DynamicCache
-
-    T = sum(len(fork) - shared for fork in forks)
-    ids: list[int] = []
-    positions: list[int] = []
-    sees_TT = torch.zeros(T, T, dtype=torch.bool)
-    wanted: list[tuple[int, int, int]] = []  # where a token is predicted, the token, its option
-    count = 0  # of options so far
-    for fork in forks:
-        own, start = fork.question[shared:], len(ids)
-        after = start + len(own)
-        ids += own
-        positions += range(shared, len(fork.question))
-        sees_TT[start:after, start:after] = True
+    def add(self, fork: Fork) -> None:
+        """Write a question and its options."""
+        last = -1
+        for token in fork.question[self.shared :]:
+            last = self._token(token, last)
+        children: dict[tuple[int, int], int] = {}
         for option in fork.options:
-            begin, end = len(ids), len(ids) + len(option)
-            ids += option
-            positions += range(len(fork.question), len(fork.question) + len(option))
-            sees_TT[begin:end, start:after] = True
-            sees_TT[begin:end, begin:end] = True
-            predictors = [after - 1, *range(begin, end - 1)]
-            wanted += [(p, t, count) for p, t in zip(predictors, option, strict=True)]
-            count += 1
-    sees_TT.tril_()
-    mask_11TK = torch.cat([torch.ones(T, shared, dtype=torch.bool), sees_TT], dim=1)[None, None]
-    cache: Any = None
-    if prefix:
-        cache = DynamicCache()
-        for layer, (keys, values) in enumerate(prefix):
-            cache.update(keys, values, layer)
-    device = model.device
-    hidden_1TE = model.get_decoder()(
-        input_ids=torch.tensor([ids], device=device),
-        position_ids=torch.tensor([positions], device=device),
-        attention_mask=mask_11TK.to(device),
-        past_key_values=cache,
-        use_cache=cache is not None,
-    ).last_hidden_state
-    at_N, token_N, option_N = (torch.tensor(column) for column in zip(*wanted, strict=True))
-    logits_NV = model.get_output_embeddings()(hidden_1TE[0, at_N])
-    log_NV = torch.log_softmax(logits_NV, dim=-1, dtype=torch.float32)
-    score_N = log_NV.gather(1, token_N[:, None].to(device))[:, 0].cpu()
-    total_O = torch.zeros(count).index_add_(0, option_N, score_N)
-    means = iter((total_O / option_N.bincount(minlength=count)).tolist())
-    return [[next(means) for _ in fork.options] for fork in forks]
+            at, wanted = last, []
+            for token, more in zip(option, [*option[1:], None], strict=True):
+                wanted.append((at, token))
+                if more is not None:
+                    if (at, token) not in children:
+                        children[at, token] = self._token(token, at)
+                    at = children[at, token]
+            self.wanted.append(wanted)
+        self.forks.append(len(fork.options))
+        self.ends.append(len(self.ids))
+
+    def _token(self, token: int, parent: int) -> int:
+        self.ids.append(token)
+        self.positions.append(self.positions[parent] + 1 if parent >= 0 else self.shared)
+        self.parents.append(parent)
+        return len(self.ids) - 1
+
+    def sight(self) -> torch.Tensor:
+        """True where a token may look in the row (N, N): at its ancestors and itself."""
+        import torch
+
+        sees_NN = torch.eye(len(self.ids), dtype=torch.bool)
+        for token, parent in enumerate(self.parents):
+            if parent >= 0:
+                sees_NN[token] |= sees_NN[parent]
+        return sees_NN
+
+    def scores(self, states_NE: torch.Tensor, head: Any) -> Iterator[list[float]]:
+        """The mean log-probability of each option, fork by fork.
+
+        In bf16 a chance is off by at most 0.002 nats, an eighth of what bf16 logits are off by; a
+        log-sum of the whole vocabulary in float32 would take a fifth of all the time.
+        """
+        import torch
+
+        flat = [pair for option in self.wanted for pair in option]
+        asked = list(dict.fromkeys(at for at, _ in flat))
+        place = {at: number for number, at in enumerate(asked)}
+        device = states_NE.device
+        with torch.inference_mode():
+            states_PE = states_NE[torch.tensor(asked, device=device)]
+            chances_PV = torch.softmax(head(states_PE), dim=-1)
+            at_N = torch.tensor([place[at] for at, _ in flat], device=device)
+            token_N = torch.tensor([token for _, token in flat], device=device)
+            logs = iter(chances_PV[at_N, token_N].float().clamp_min(1e-30).log().tolist())
+        means = iter([sum(next(logs) for _ in option) / len(option) for option in self.wanted])
+        for count in self.forks:
+            yield [next(means) for _ in range(count)]

@@ -1,24 +1,43 @@
 """Item sets: forced choices by value in three tiers, with a development and a held-out half."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from midspec.errors import ConfigError, DataError
 from midspec.files import read_rows
 from midspec.records import Item
 
 HALVES = ("development", "held-out")
+EVALS = Path(str(files("midspec.evals")))
+SETS = {"items": "item set", "opinions": "set of opinions"}
+
+
+class Placed(Protocol):
+    """A row that an eval asks, by its place in a set: an item, or another with the same fields."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def tier(self) -> str: ...
+
+
+T = TypeVar("T")
+Row = TypeVar("Row", bound=Placed)
 
 
 def item_file(name: str, folder: Path, kind: str = "items") -> Path:
     """The shipped item set of that name, or the JSONL file at that path, seen from `folder`; of
     another `kind` of items, such as opinions, from the folder of that name."""
-    shipped = Path(str(files("midspec.evals"))) / kind
-    path = folder / name if name.endswith(".jsonl") else shipped / f"{name}.jsonl"
+    sets = EVALS / kind
+    path = folder / name if name.endswith(".jsonl") else sets / f"{name}.jsonl"
     if not path.exists():
-        known = ", ".join(sorted(p.stem for p in shipped.glob("*.jsonl")))
+        known = ", ".join(sorted(p.stem for p in sets.glob("*.jsonl")))
         raise ConfigError(
-            f"There is no item set {name!r}. Shipped: {known}; or name a .jsonl file of items."
+            f"There is no {SETS[kind]} {name!r}. Shipped: {known}; or name a .jsonl file of items."
         )
     return path
 
@@ -36,7 +55,7 @@ def read_item_set(path: Path) -> list[Item]:
     return items
 
 
-def halves(items: list[Item]) -> dict[str, str]:
+def halves(items: Sequence[Placed]) -> dict[str, str]:
     """Each item's half, by id: items of one domain and tier alternate, so the halves are alike.
 
     Recipes are tuned on the development half; what is reported is the held-out half.
@@ -50,7 +69,7 @@ def halves(items: list[Item]) -> dict[str, str]:
     return split
 
 
-def choose(items: list[Item], at_most: int | None) -> list[Item]:
+def choose(items: list[T], at_most: int | None) -> list[T]:
     """At most so many items, spread evenly over the set and so over its domains and tiers."""
     if at_most is None or at_most >= len(items):
         return items
@@ -61,9 +80,20 @@ def asked_items(
     path: Path, half: str, max_items: int | None = None
 ) -> tuple[list[Item], dict[str, str]]:
     """The items that are asked, and every item's half; a half without items is a DataError."""
-    items = read_item_set(path)
-    split = halves(items)
-    asked = [item for item in items if half in ("all", split[item.id])]
+    return in_half(read_item_set(path), half, max_items, str(path))
+
+
+def in_half(
+    rows: Sequence[Row], half: str, at_most: int | None, where: str
+) -> tuple[list[Row], dict[str, str]]:
+    """The rows of a half, at most so many, and the half of each; none at all is a DataError."""
+    split = halves(rows)
+    asked = [row for row in rows if half in ("all", split[row.id])]
     if not asked:
-        raise DataError(f"{path} has no item in its {half} half. Use half: all.")
-    return choose(asked, max_items), split
+        raise DataError(f"{where} has no item in its {half} half. Use half: all.")
+    return choose(asked, at_most), split
+
+
+def shipped(name: str) -> Path:
+    """A file of what an eval asks whatever the experiment is about."""
+    return EVALS / "data" / name

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
+
+from midspec.errors import ConfigError
 
 OFFLINE = "offline"
 Effort = Literal["none", "minimal", "low", "medium", "high"]
@@ -72,3 +75,11 @@ def limited(limits: Limits) -> Iterator[None]:
         yield
     finally:
         _limits.reset(token)
+
+
+def need_inspect(what: str) -> None:
+    """Inspect is an extra: `what` takes it, and says so before anything runs."""
+    if find_spec("inspect_ai") is None:
+        raise ConfigError(
+            f"{what} needs packages that aren't installed. Run: pip install 'midspec[llm]'"
+        )

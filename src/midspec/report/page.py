@@ -1,12 +1,14 @@
-"""The report's page: what it holds, how its sentences and numbers are worded, and its HTML."""
+"""The report's page: what it holds, and its HTML."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
 
 from midspec.pages.html import count, environment
-from midspec.records import Chat, Document
-from midspec.report.tables import ALL, Difference, Result
+from midspec.records import Chat, Document, Metric
+from midspec.report import wording
+from midspec.report.guardrails import Beside
+from midspec.report.scores import ALL, decimals
+from midspec.report.tables import Condition, Difference, Result, Unreadable, pooled
 
 TIERS = {
     "direct": "the options name what the value is about",
@@ -66,17 +68,23 @@ class Answers:
 class Report:
     """All that the page shows; it is written from this alone, so the same report is the same page.
 
-    `headline` begins with the verdict, `rate_figures` has an SVG for each eval, `carriers` names
-    the arms that carry an eval's value, and `cost` is in dollars.
+    `metrics` say what an eval's measures mean, main ones first; `headline` begins with the verdict,
+    `rate_figures` has an SVG for each eval of results, `carriers` names the arms that carry an
+    eval's value, `blind` why an arm's results on an eval can't be read, `gaps` the evals whose gap
+    from the base arm to a reference arm is told, and `cost` is in dollars.
     """
 
     name: str
     arms: Sequence[str]
+    metrics: Mapping[tuple[str, str], Metric]
     headline: Sequence[str]
     results: Sequence[Result]
     contrasts: Sequence[Difference]
-    rate_figures: Sequence[str]
-    difference_figure: str
+    conditions: Sequence[Condition]
+    beside: Sequence[Beside]
+    blind: Unreadable
+    rate_figures: Mapping[str, str]
+    difference_figures: Sequence[str]
     corpora: Sequence[Corpus]
     demos: Sequence[Demonstrations]
     answers: Sequence[Answers]
@@ -86,114 +94,59 @@ class Report:
     cost: float
     commands: Sequence[str]
     notes: Sequence[str]
-    power: str
+    power: Sequence[str]
     carriers: Mapping[str, Collection[str]]
+    gaps: Mapping[str, tuple[str, str]]
 
 
 def render(report: Report) -> str:
     """The page as one HTML text that loads nothing, so that it can be mailed, archived, printed."""
     templates = environment("midspec.report")
     templates.filters.update(
-        number=number,
-        signed=signed,
-        interval=interval,
-        duration=duration,
+        number=wording.number,
+        signed=wording.signed,
+        score=wording.score,
+        p_value=wording.p_value,
+        duration=wording.duration,
+        measure=wording.measure,
         count=count,
-        measure=measure,
+        capfirst=lambda text: text[:1].upper() + text[1:],
     )
+    templates.globals.update(interval=wording.interval, size=wording.size, decimals=decimals)
     rows = pooled(report.results)
-    evals = list(dict.fromkeys(row.eval for row in rows))
+    evals = list(report.rate_figures)
+    tiers = {name: _tiers(rows, name) for name in evals}
     return templates.get_template("report.html.j2").render(
         report=report,
         evals=evals,
-        tiers={name: _tiers(rows, name) for name in evals},
-        cells={(row.eval, row.tier, row.arm): row for row in rows},
+        measured=len({evaluation for evaluation, _ in report.metrics}),
+        measures={name: _measures(report, name) for name in evals},
+        tiers=tiers,
+        with_tiers=[name for name in evals if tiers[name]],
+        known_tiers={tier for names in tiers.values() for tier in names},
+        cells={(row.eval, row.measure, row.tier, row.arm): row for row in rows},
         comparisons=_comparisons(report.contrasts),
+        claims=sum(row.claim for row in report.contrasts),
         seeds=_seeds(report.results),
-        by_seed={(r.eval, r.arm, r.seed): r for r in report.results if r.tier == ALL},
-        measures=list(dict.fromkeys(key for c in report.corpora for key in c.diversity)),
+        by_seed={
+            (r.eval, r.arm, r.seed): r for r in report.results if r.tier == ALL and not r.measure
+        },
+        guardrails=_guardrails(report.beside),
+        beside={(cell.eval, cell.name, cell.arm): cell for cell in report.beside},
+        by_condition=_by_condition(report.conditions),
+        figures=list(dict.fromkeys(key for c in report.corpora for key in c.diversity)),
         tier_meanings=TIERS,
     )
 
 
-def headline(contrasts: Iterable[Difference]) -> list[str]:
-    """The verdict, then a sentence for each paired difference over all tiers.
-
-    The claim is that every difference is above zero, so it needs all of them: one that is not
-    shown is enough to say that the claim is not.
-    """
-    rows = [row for row in contrasts if row.tier == ALL]
-    return [_verdict(rows), *(_sentence(row) for row in rows)]
-
-
-def pooled(rows: Iterable[Result]) -> list[Result]:
-    """A row for each arm, eval and tier: the one over all seeds, or the only seed's."""
-    found: dict[tuple[str, str, str], Result] = {}
-    for row in rows:
-        key = (row.arm, row.eval, row.tier)
-        if key not in found or row.seed == ALL:
-            found[key] = row
-    return list(found.values())
-
-
-def number(value: float, digits: int = 2) -> str:
-    """A number with a true minus sign, which nothing else has: a dash stands for no number."""
-    return "–" if isnan(value) else f"{value:z.{digits}f}".replace("-", "−")
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """A difference with its sign; what rounds to nothing has none."""
-    text = number(value, digits)
-    return f"+{text}" if value > 0 and float(f"{value:.{digits}f}") else text
-
-
-def measure(value: float) -> str:
-    """A whole number with its thousands, a fraction to three digits: for what has no fixed unit."""
-    return f"{value:,}" if isinstance(value, int) else number(value, 3)
-
-
-def interval(row: Result | Difference) -> str:
-    """The interval of a rate, or of a difference in rates."""
-    return f"[{number(row.low)}, {number(row.high)}]"
-
-
-def duration(seconds: float) -> str:
-    """A length of time as a person says it: `14 min 20 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
-def _verdict(rows: Sequence[Difference]) -> str:
-    above = sum(row.above_zero for row in rows)
-    if not rows:
-        return "Nothing was compared: the experiment asks for no paired difference."
-    if len(rows) == 1:
-        return f"The claim is {'' if above else 'not '}shown: {_sentence(rows[0])}"
-    if above == len(rows):
-        return f"The claim is shown: all {above} paired differences are above zero."
-    if above == 0:
-        return f"The claim is not shown: none of {len(rows)} paired differences is above zero."
-    verb = "is" if above == 1 else "are"
-    return f"The claim is not shown: {above} of {len(rows)} paired differences {verb} above zero."
-
-
-def _sentence(row: Difference) -> str:
-    size = f"({count(row.n, 'item')}, {count(row.seeds, 'seed')})"
-    where = f"On {row.eval}, "
-    if isnan(row.difference):
-        return f"{where}{row.arm} and {row.against} could not be compared {size}."
-    if row.above_zero:
-        by = f"{number(row.difference)} {interval(row)}"
-        return f"{where}{row.arm} is above {row.against} by {by} {size}."
-    if row.high < 0:
-        by = f"{number(-row.difference)} [{number(-row.high)}, {number(-row.low)}]"
-        return f"{where}{row.arm} is below {row.against} by {by} {size}."
-    difference = f"{number(row.difference)} {interval(row)}"
-    return (
-        f"{where}no difference between {row.arm} and {row.against} is shown: {difference} {size}."
-    )
+def _measures(report: Report, evaluation: str) -> list[tuple[str, Metric]]:
+    """The measures of an eval of results beside its main one: results, then what controls it."""
+    found = [
+        (measure, metric)
+        for (name, measure), metric in report.metrics.items()
+        if name == evaluation and measure
+    ]
+    return sorted(found, key=lambda pair: pair[1].role != "result")
 
 
 def _tiers(rows: Sequence[Result], evaluation: str) -> list[str]:
@@ -202,7 +155,7 @@ def _tiers(rows: Sequence[Result], evaluation: str) -> list[str]:
 
 
 def _comparisons(rows: Sequence[Difference]) -> list[list[Difference]]:
-    """The tiers of each comparison together, comparisons in the order of the claim."""
+    """What belongs to one comparison together, comparisons in the order of the claim."""
     found: dict[tuple[str, str, str], list[Difference]] = {}
     for row in rows:
         found.setdefault((row.eval, row.arm, row.against), []).append(row)
@@ -211,3 +164,23 @@ def _comparisons(rows: Sequence[Difference]) -> list[list[Difference]]:
 
 def _seeds(rows: Sequence[Result]) -> list[int]:
     return sorted({row.seed for row in rows if isinstance(row.seed, int)})
+
+
+def _guardrails(cells: Sequence[Beside]) -> dict[str, list[str]]:
+    """The guardrails of each eval, in the order of the experiment."""
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        names = found.setdefault(cell.eval, [])
+        if cell.name not in names:
+            names.append(cell.name)
+    return found
+
+
+def _by_condition(
+    rows: Sequence[Condition],
+) -> dict[tuple[str, str], dict[str, dict[str, Condition]]]:
+    """By eval and measure: each condition's row of arms."""
+    found: dict[tuple[str, str], dict[str, dict[str, Condition]]] = {}
+    for row in rows:
+        found.setdefault((row.eval, row.measure), {}).setdefault(row.group, {})[row.arm] = row
+    return found

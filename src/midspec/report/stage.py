@@ -2,36 +2,27 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from midspec.errors import DataError
 from midspec.files import read_dicts, read_json, read_rows, write_json, write_text
-from midspec.pages.html import count
-from midspec.records import Chat, Document, Score
-from midspec.report.figures import difference_figure, rate_figure
-from midspec.report.page import (
-    Answers,
-    Corpus,
-    Demonstrations,
-    Report,
-    Training,
-    headline,
-    number,
-    pooled,
-    render,
-)
-from midspec.report.tables import ALL, Difference, Result, as_json, contrasts, results
+from midspec.records import Chat, Document
+from midspec.report.figures import difference_figures, rate_figure
+from midspec.report.guardrails import beside
+from midspec.report.notes import notes
+from midspec.report.page import Answers, Corpus, Demonstrations, Report, Training, render
+from midspec.report.power import powers
+from midspec.report.scores import Evaluations, read_measured
+from midspec.report.tables import as_json, conditions, contrasts, results, unreadable
+from midspec.report.wording import headline
 from midspec.run.stage import Inputs, Summary
-from midspec.stats import Estimate, detectable_difference
 
 SAMPLES = 6  # rows shown of each corpus and set of demonstrations: enough to judge, quick to load
 PROMPTS = 8
-DECIDED_FLOOR = 0.5  # below it, the order of the options picks more answers than their content
 
 Row = TypeVar("Row")
-Evaluations = Mapping[tuple[str, str, int], Path]  # by arm, eval, seed
 
 
 @dataclass(frozen=True)
@@ -40,6 +31,8 @@ class ReportConfig:
 
     `contrasts` are (eval, arm, against); `corpora_of` names the arms that carry an eval's value;
     `half` is the half of the items that counts, or `all`; `command` is what makes it all again.
+    `base` is the untrained arm, `references` the arm with an eval's spec in its prompt, by eval;
+    `values_of` the values that each trained arm was trained for.
     """
 
     name: str
@@ -49,6 +42,9 @@ class ReportConfig:
     half: str
     corpora_of: Mapping[str, Sequence[str]]
     command: str
+    base: str = ""
+    references: Mapping[str, str] = field(default_factory=dict)
+    values_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
@@ -58,9 +54,6 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
     `train/<title>`. An input or a contrast that doesn't fit the experiment is a DataError.
     """
     evaluations = _evaluations(inputs, config.arms)
-    scores = {
-        key: _scores(folder / "scores.jsonl", config.half) for key, folder in evaluations.items()
-    }
     for evaluation, arm, against in config.contrasts:
         for needed in (arm, against):
             if not any(key[:2] == (needed, evaluation) for key in evaluations):
@@ -69,22 +62,36 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
                     "not evaluated on it. Add the arm and the eval to the experiment, or leave "
                     "this comparison out."
                 )
-    rows, differences = results(scores), contrasts(scores, config.contrasts)
+    measured = read_measured(evaluations, config.half)
+    blind = unreadable(measured)
+    gaps = {e: (config.base, reference) for e, reference in config.references.items()}
+    rows = results(measured, gaps, blind)
+    differences = contrasts(measured, config.contrasts, blind)
+    by_condition = conditions(measured)
+    cells = beside(measured, config.arms, config.base, config.values_of, config.corpora_of)
+    power = powers(measured, config.contrasts)
     manifests = [read_json(folder / "manifest.json") for folder in dict.fromkeys(inputs.values())]
     seconds = sum(float(manifest["seconds"]) for manifest in manifests)
     corpora = [_corpus(name, folder) for name, folder in _named(inputs, "corpus")]
     training = [_training(name, folder) for name, folder in _named(inputs, "train")]
+    shown = [one for one in measured if one.metric.role == "result" and not one.metric.measure]
     report = Report(
         name=config.name,
         arms=config.arms,
+        metrics={one.key: one.metric for one in measured},
         headline=headline(differences),
         results=rows,
         contrasts=differences,
-        rate_figures=[
-            rate_figure(rows, evaluation, config.arms, config.corpora_of.get(evaluation, ()))
-            for evaluation in dict.fromkeys(row.eval for row in rows)
-        ],
-        difference_figure=difference_figure(differences) if differences else "",
+        conditions=by_condition,
+        beside=cells,
+        blind=blind,
+        rate_figures={
+            one.eval: rate_figure(
+                rows, one.eval, one.metric, config.arms, config.corpora_of.get(one.eval, ())
+            )
+            for one in shown
+        },
+        difference_figures=difference_figures(differences),
         corpora=corpora,
         demos=[_demonstrations(name, folder) for name, folder in _named(inputs, "demos")],
         answers=_answers(evaluations),
@@ -93,12 +100,22 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
         seconds=seconds,
         cost=sum(float((manifest["summary"] or {}).get("cost") or 0.0) for manifest in manifests),
         commands=config.command.splitlines(),
-        notes=[*_notes(config.half, rows, corpora, training), *_tier_notes(differences)],
-        power=_power(differences),
+        notes=notes(config.half, measured, rows, differences, cells, blind, corpora, training),
+        power=[one.said for one in power],
         carriers=config.corpora_of,
+        gaps={e: anchors for e, anchors in gaps.items() if config.base},
     )
     write_text(out / "report.html", render(report))
-    write_json(out / "results.json", as_json(rows, differences, seconds))
+    told: dict[str, Sequence[Any]] = {
+        "metrics": [{"eval": one.eval, **asdict(one.metric)} for one in measured],
+        "results": rows,
+        "contrasts": differences,
+        "guardrails": cells,
+        "power": power,
+        "conditions": by_condition,
+    }
+    gaps_told = {evaluation: list(anchors) for evaluation, anchors in report.gaps.items()}
+    write_json(out / "results.json", {**as_json(told, seconds), "gaps": gaps_told})
     return {"rows": len(rows)}
 
 
@@ -130,13 +147,6 @@ def _named(inputs: Inputs, kind: str) -> list[tuple[str, Path]]:
         for key, folder in inputs.items()
         if key.startswith(prefix)
     ]
-
-
-def _scores(path: Path, half: str) -> list[Score]:
-    chosen = [score for score in read_rows(path, Score) if half in (ALL, score.half)]
-    if not chosen:
-        raise DataError(f"{path} holds no item of the {half} half, so there is nothing to report.")
-    return chosen
 
 
 def _corpus(name: str, folder: Path) -> Corpus:
@@ -185,73 +195,3 @@ def _spread(rows: Sequence[Row], most: int) -> list[Row]:
     """At most `most` rows at even distances, so that nobody picks the ones that look best."""
     step = max(1.0, len(rows) / most)
     return [rows[int(i * step)] for i in range(min(most, len(rows)))]
-
-
-def _power(differences: Sequence[Difference]) -> str:
-    """What the least certain comparison could have shown, without which a null can't be read."""
-    rows = [row for row in differences if row.tier == ALL]
-    if not rows:
-        return ""
-    widest = max(rows, key=lambda row: row.high - row.low)
-    least = detectable_difference(Estimate(widest.difference, widest.low, widest.high))
-    return (
-        f"With {count(widest.n, 'item')} and {count(widest.seeds, 'seed')}, a true difference of "
-        f"{number(least)} would be shown four times out of five; a smaller one may well be missed."
-    )
-
-
-def _tier_notes(differences: Sequence[Difference]) -> list[str]:
-    """The tiers that don't carry the claim: a pooled rate can hide that one is a null."""
-    notes = []
-    for tier in dict.fromkeys(row.tier for row in differences if row.tier != ALL):
-        rows = [row for row in differences if row.tier == tier]
-        above = sum(row.above_zero for row in rows)
-        if above < len(rows):
-            notes.append(
-                f"On the {tier} items alone, {above} of {len(rows)} paired differences are above "
-                "zero: what is shown on all tiers together is not shown there."
-            )
-    return notes
-
-
-def _notes(
-    half: str, rows: Sequence[Result], corpora: Sequence[Corpus], training: Sequence[Training]
-) -> list[str]:
-    """What a reader should hold against the numbers."""
-    notes = [
-        {
-            "held-out": "Rates are over the held-out half of the items; recipes were tuned on the "
-            "development half only.",
-            "development": "Rates are over the development half of the items, on which recipes "
-            "are tuned: they are no evidence of how the arms do on new items.",
-        }.get(half, "Rates are over all items, also those on which recipes were tuned.")
-    ]
-    trained = {row.seed for row in rows if row.seed != ALL}
-    if len(trained) < 2:
-        notes.append(
-            "There is one seed: the intervals say how the items vary, and nothing of how another "
-            "training run would have come out."
-        )
-    else:
-        notes.append(
-            f"The intervals resample items and {count(len(trained), 'seed')}; so few seeds say "
-            "little of how training runs vary. An arm that isn't trained is asked once."
-        )
-    if corpora and all(d.teacher == "offline" for c in corpora for d in c.samples):
-        notes.append(
-            "The offline teacher wrote the corpora by filling templates; documents that an LLM "
-            "writes are more varied."
-        )
-    weak = [row for row in pooled(rows) if row.tier == ALL and row.decided < DECIDED_FLOOR]
-    notes += [
-        f"On {row.eval}, {row.arm} decided only {number(row.decided)} of the items: on the rest "
-        "it chose by the order of the options, which pulls its rate towards 0.50."
-        for row in weak
-    ]
-    notes += [
-        f"{stage.title}: the loss did not fall ({number(stage.first_loss)} to "
-        f"{number(stage.last_loss)}), so this stage taught nothing that its loss can show."
-        for stage in training
-        if not stage.last_loss < stage.first_loss
-    ]
-    return notes

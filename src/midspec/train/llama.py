@@ -16,112 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from midspec.train.blocks import Blocks
+from midspec.train.joined import Joined, Norm
+
+KeysValues = tuple[Tensor, Tensor]
 FORMS = {"llama", "mistral"}
-LONGEST = 1_024  # tokens; T × T scores are held, and above this a fused kernel is better
-
-
-class Joined:
-    """Linear layers that read one input, as one product with their adapters.
-
-    `table_OK` holds their weights side by side, and in further columns each adapter's B; so its
-    product with an input that is extended by scale · x · Aᵀ is all of W·x + scale · B·A·x. The
-    layers' own weights become views of it: nothing is held twice, and an update needs no copy.
-    """
-
-    def __init__(self, modules: Sequence[Any]) -> None:
-        bases = [getattr(module, "base_layer", module) for module in modules]
-        self.adapters = [_adapter(module) for module in modules]
-        self.sizes = [base.weight.shape[0] for base in bases]
-        self.inputs = bases[0].weight.shape[1]
-        ranks = [adapter[0].shape[0] if adapter else 0 for adapter in self.adapters]
-        weight: Tensor = bases[0].weight
-        self.table_OK = weight.new_zeros(sum(self.sizes), self.inputs + sum(ranks))
-        self.a_RI = weight.new_empty(sum(ranks), self.inputs)
-        self.scale = next((scale for a in self.adapters if a for scale in a[2:]), 0.0)
-        row = rank = 0
-        self.blocks: list[tuple[slice, slice]] = []  # of each adapter: its outputs, its ranks
-        for base, adapter, size, own in zip(bases, self.adapters, self.sizes, ranks, strict=True):
-            rows, ranks_of = slice(row, row + size), slice(rank, rank + own)
-            base.weight.data = _into(self.table_OK[rows, : self.inputs], base.weight)
-            if adapter:
-                columns = slice(self.inputs + rank, self.inputs + rank + own)
-                adapter[0].data = _into(self.a_RI[ranks_of], adapter[0])
-                adapter[1].data = _into(self.table_OK[rows, columns], adapter[1])
-                self.blocks.append((rows, ranks_of))
-            row, rank = row + size, rank + own
-        self.parameters = [p for adapter in self.adapters if adapter for p in adapter[:2]]
-
-    def room(self, rows: int) -> Tensor:
-        """An empty input with its extension."""
-        return self.table_OK.new_empty(rows, self.table_OK.shape[1])
-
-    def forward(self, x_NK: Tensor, residual_NO: Tensor | None = None) -> Tensor:
-        """The outputs of all layers side by side; fills in the extension of `x_NK`."""
-        if self.blocks:
-            own_NI = x_NK[:, : self.inputs]
-            x_NK[:, self.inputs :] = (own_NI @ self.a_RI.T).mul_(self.scale)
-        if residual_NO is None:
-            return torch.mm(x_NK, self.table_OK.T)
-        return torch.addmm(residual_NO, x_NK, self.table_OK.T)
-
-    def backward(
-        self, g_NO: Tensor, x_NK: Tensor, to_input: bool = True
-    ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the input and of the adapters' A and B, in the parameters' order."""
-        if not self.blocks:
-            return g_NO @ self.table_OK, []
-        own_NI, extension_NR = x_NK[:, : self.inputs], x_NK[:, self.inputs :]
-        if to_input:
-            both_NK = g_NO @ self.table_OK
-            g_input_NI, g_extension_NR = both_NK[:, : self.inputs], both_NK[:, self.inputs :]
-        else:
-            g_input_NI, g_extension_NR = g_NO, g_NO @ self.table_OK[:, self.inputs :]
-        g_extension_NR = g_extension_NR * self.scale
-        g_a_RI = g_extension_NR.T @ own_NI
-        gradients: list[Tensor] = []
-        for rows, ranks in self.blocks:
-            gradients += [g_a_RI[ranks], g_NO[:, rows].T @ extension_NR[:, ranks]]
-        if to_input:
-            g_input_NI = g_input_NI.addmm_(g_extension_NR, self.a_RI)
-        return g_input_NI, gradients
-
-
-def _into(place: Tensor, value: Tensor) -> Tensor:
-    """A view of a table, filled with what it is to hold."""
-    place.copy_(value.detach())
-    return place
-
-
-def _adapter(module: Any) -> tuple[Any, Any, float] | None:
-    """A layer's A, B and scale, where it has an adapter."""
-    if not hasattr(module, "lora_A"):
-        return None
-    (name,) = module.lora_A.keys()
-    return module.lora_A[name].weight, module.lora_B[name].weight, float(module.scaling[name])
-
-
-class Norm:
-    """RMS normalisation with frozen weights."""
-
-    def __init__(self, module: Any) -> None:
-        self.weight_E: Tensor = module.weight.detach()
-        self.epsilon: float = module.variance_epsilon
-
-    def forward(self, x_NE: Tensor, out_NE: Tensor) -> Tensor:
-        """Write the normalised input to `out_NE`, and return 1 / RMS of each row in float32."""
-        length_N1: Tensor = torch.linalg.vector_norm(
-            x_NE, dim=-1, keepdim=True, dtype=torch.float32
-        )
-        scale_N1 = length_N1.square_().div_(x_NE.shape[-1]).add_(self.epsilon).rsqrt_()
-        torch.mul((x_NE * scale_N1).to(x_NE.dtype), self.weight_E, out=out_NE)
-        return scale_N1
-
-    def backward(self, g_NE: Tensor, x_NE: Tensor, scale_N1: Tensor) -> Tensor:
-        """The gradient of the input, in float32."""
-        g_NE = (g_NE * self.weight_E).float()
-        unit_NE = x_NE * scale_N1
-        along_N1 = (g_NE * unit_NE).mean(-1, keepdim=True)
-        return g_NE.addcmul_(unit_NE, along_N1, value=-1).mul_(scale_N1)
+LONGEST = 1_536  # tokens; T × T scores are held, and above this a fused kernel is better
 
 
 class Layer:
@@ -143,33 +43,83 @@ class Layer:
         self.parameters = [p for part in joined for p in part.parameters]
 
     def forward(
-        self, x_NE: Tensor, shape: tuple[int, int], cos_TD: Tensor, sin_TD: Tensor
+        self,
+        x_NE: Tensor,
+        shape: tuple[int, int],
+        cos_TD: Tensor,
+        sin_TD: Tensor,
     ) -> tuple[Tensor, list[Tensor]]:
         """The layer's output, and what its backward pass needs."""
         rows, E = x_NE.shape
         seen_NK = self.qkv.room(rows)
         scale_N1 = self.before.forward(x_NE, seen_NK[:, :E])
         q, k, v = self._heads(self.qkv.forward(seen_NK), shape, cos_TD, sin_TD)
-        weights = torch.baddbmm(
-            _causal(shape[1], self.H // self.K, q.dtype), q, k.transpose(1, 2), alpha=self.scaling
-        )
+        bias = _causal(shape[1], self.H // self.K, q.dtype)
+        weights = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=self.scaling)
         weights = torch.softmax(weights, dim=-1)
         mixed_NK = self.out.room(rows)
         self._by_key(mixed_NK[:, : self.out.inputs], shape).copy_(
             self._by_token(weights @ v, shape)
         )
         middle_NE = self.out.forward(mixed_NK, x_NE)
-        read_NK = self.gate_up.room(rows)
-        scale2_N1 = self.between.forward(middle_NE, read_NK[:, :E])
-        gate_up_NF = self.gate_up.forward(read_NK)
-        gate_NM, up_NM = gate_up_NF.chunk(2, dim=1)
-        lifted_NK = self.down.room(rows)
-        torch.mul(torch.nn.functional.silu(gate_NM), up_NM, out=lifted_NK[:, : self.down.inputs])
-        y_NE = self.down.forward(lifted_NK, middle_NE)
+        y_NE, kept = self._mlp(middle_NE)
+        scale2_N1, read_NK, gate_up_NF, lifted_NK = kept
         return y_NE, [
             x_NE, scale_N1, seen_NK, q, k, v, weights, mixed_NK, middle_NE, scale2_N1, read_NK,
             gate_up_NF, lifted_NK,
         ]  # fmt: skip
+
+    def _mlp(self, x_NE: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """What the second half adds to its input, and what its backward pass needs."""
+        rows, E = x_NE.shape
+        read_NK = self.gate_up.room(rows)
+        scale_N1 = self.between.forward(x_NE, read_NK[:, :E])
+        gate_up_NF = self.gate_up.forward(read_NK)
+        gate_NM, up_NM = gate_up_NF.chunk(2, dim=1)
+        lifted_NK = self.down.room(rows)
+        torch.mul(torch.nn.functional.silu(gate_NM), up_NM, out=lifted_NK[:, : self.down.inputs])
+        return self.down.forward(lifted_NK, x_NE), (scale_N1, read_NK, gate_up_NF, lifted_NK)
+
+    def read(
+        self,
+        x_NE: Tensor,
+        cos_ND: Tensor,
+        sin_ND: Tensor,
+        blocks: Blocks,
+        earlier: KeysValues | None,
+    ) -> tuple[Tensor, KeysValues]:
+        """The layer's output for one row of blocks, and its turned keys and its values by block.
+
+        `earlier` are the keys and values of what stands before every block.
+        """
+        seen_NK = self.qkv.room(len(x_NE))
+        self.before.forward(x_NE, seen_NK[:, : x_NE.shape[1]])
+        heads = self.qkv.forward(seen_NK).view(1, len(x_NE), self.H + 2 * self.K, self.D)
+        turned = self.H + self.K
+        count, longest = blocks.place_FL.shape
+        shape = (count, longest)
+        laid, v = (
+            some[0][blocks.place_FL.flatten()].view(*shape, -1, self.D)
+            for some in (_turned(heads[:, :, :turned], cos_ND, sin_ND), heads[:, :, turned:])
+        )
+        q = self._grouped(laid[:, :, : self.H], shape)
+        k, v = (
+            some.transpose(1, 2).reshape(-1, shape[1], self.D) for some in (laid[:, :, self.H :], v)
+        )
+        keys, values = k, v
+        if earlier:
+            keys, values = (
+                torch.cat([before.repeat(shape[0], 1, 1), own], dim=1)
+                for before, own in zip(earlier, (k, v), strict=True)
+            )
+        bias = blocks.bias(self.K, self.H // self.K, q.dtype)
+        weights = torch.baddbmm(bias, q, keys.transpose(1, 2), alpha=self.scaling)
+        # Over so few a softmax in bf16 takes twice as long as one in float32 and the ways there.
+        weights = torch.softmax(weights.float(), dim=-1).to(q.dtype)
+        mixed = self._by_token(weights @ values, shape)
+        mixed_NK = self.out.room(len(x_NE))
+        mixed_NK[:, : self.out.inputs] = mixed.reshape(count * longest, -1)[blocks.back_N]
+        return self._mlp(self.out.forward(mixed_NK, x_NE))[0], (k, v)
 
     def backward(
         self,
@@ -325,18 +275,42 @@ class Decoder:
         hidden_NE: Tensor = self.norm(x_NE)
         return hidden_NE.view(B, T, -1)
 
+    def read(
+        self,
+        ids_N: Tensor,
+        positions_N: Tensor,
+        blocks: Blocks,
+        earlier: Sequence[KeysValues] | None = None,
+    ) -> tuple[Tensor, list[KeysValues]]:
+        """The hidden states of one row of blocks, and the keys and values of each layer."""
+        x_NE = self.embed(ids_N)
+        cos_1ND, sin_1ND = self.rotary(x_NE[None], positions_N[None])
+        cos_ND, sin_ND = cos_1ND[0].to(x_NE.dtype), sin_1ND[0].to(x_NE.dtype)
+        kept: list[KeysValues] = []
+        for number, layer in enumerate(self.layers):
+            before = earlier[number] if earlier else None
+            x_NE, own = layer.read(x_NE, cos_ND, sin_ND, blocks, before)
+            kept.append(own)
+        return self.norm(x_NE), kept
+
 
 def fast_decoder(model: Any, longest: int) -> Decoder | None:
     """A model's decoder written out, or None where it isn't of Llama's form, on a CPU, with short
     rows and nothing but adapters to train."""
-    config = model.config
-    if model.device.type != "cpu" or longest > LONGEST or config.model_type not in FORMS:
-        return None
     trained = [name for name, p in model.named_parameters() if p.requires_grad]
-    if not trained or not all("lora_" in name for name in trained):
+    if longest > LONGEST or not trained or not all("lora_" in name for name in trained):
         return None
-    if getattr(config, "sliding_window", None) or config.hidden_act != "silu":
-        return None
-    if getattr(config, "attention_bias", False) or getattr(config, "mlp_bias", False):
-        return None
-    return Decoder(model)
+    return Decoder(model) if of_this_form(model) else None
+
+
+def of_this_form(model: Any) -> bool:
+    """Whether a model is on a CPU and has what is written out here, and no more."""
+    config = model.config
+    return (
+        model.device.type == "cpu"
+        and config.model_type in FORMS
+        and config.hidden_act == "silu"
+        and not getattr(config, "sliding_window", None)
+        and not getattr(config, "attention_bias", False)
+        and not getattr(config, "mlp_bias", False)
+    )

@@ -1,0 +1,120 @@
+"""What evals will take, of this machine or from LLMs, told before a cent is spent."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from midspec.evals.answers import AnswersConfig, generated_task
+from midspec.evals.judged import JudgedConfig
+from midspec.evals.questions import EACH, QuestionsConfig, read_questions
+from midspec.evals.stage import ChoiceConfig, ask_of, likelihood_task
+from midspec.evals.task import Ask, LossTask
+from midspec.run.stage import Source, Stage
+from midspec.text import estimate_tokens
+from midspec.write.estimate import Estimate, billed
+
+Prices = Mapping[str, tuple[float, float]]
+
+QUESTION_TOKENS = 60  # with its label and ids, as the teacher writes it
+ASKED_TOKENS = 120  # what an arm is sent for an answer, without a spec
+PROMPT_TOKENS = 700  # of what is asked of the teacher, without the spec
+# The input whose spec stands in what a stage sends, by the stage's name.
+SENT_SPEC = {"questions": "spec", "answers": "spec", "judged": "about"}
+FRAME_TOKENS = 6  # a turn in a chat template, beside its words
+SPEC_EVAL_TOKENS = (
+    12_000  # of an eval about a spec that isn't read yet: 80 pairs and as many reasons
+)
+
+
+def read_tokens(stage: Stage, store: Path) -> int:
+    """About how many tokens an eval by likelihood reads; what questions share is read once."""
+    assert isinstance(stage.config, ChoiceConfig)
+    items, about, spec = (stage.inputs.get(name) for name in ("items", "about", "spec"))
+    if isinstance(about, Stage) and not about.done(store):
+        return SPEC_EVAL_TOKENS
+    paths = (one.path(store) if one else None for one in (items, about))
+    return _read_tokens(stage.config, *paths, _spec_tokens(spec))
+
+
+@lru_cache(maxsize=64)  # asked several times for every arm
+def _read_tokens(config: ChoiceConfig, items: Path | None, about: Path | None, spec: int) -> int:
+    task, ask = likelihood_task(config.eval), ask_of(config, items, about)
+    if isinstance(task, LossTask):
+        return sum(estimate_tokens(passage.text) for passage in task.passages(ask))
+    read: set[tuple[str, ...]] = set()
+    total = 0
+    for question in task.questions(ask):
+        texts = [message["content"] for message in question.messages]
+        history, asked = tuple(texts[:-1]), (*texts, question.stem)
+        parts = [(history, spec + sum(_turn(text) for text in history))]
+        parts += [(asked, _turn(texts[-1]) + estimate_tokens(question.stem))]
+        parts += [
+            ((*asked, option), estimate_tokens(option))
+            for option in (question.wanted, question.other)
+        ]
+        for part, tokens in parts:
+            total += tokens if part not in read else 0
+            read.add(part)
+    return total
+
+
+def _turn(text: str) -> int:
+    return estimate_tokens(text) + FRAME_TOKENS
+
+
+def answer_count(stage: Stage) -> int:
+    """How many answers a stage generates, or judges; nothing is asked for it."""
+    answers = stage.inputs["answers"] if stage.name == "judged" else stage
+    assert isinstance(answers, Stage) and isinstance(answers.config, AnswersConfig)
+    config, items = answers.config, answers.inputs.get("items")
+    if isinstance(items, Stage):
+        asked = getattr(items.config, "n", 0)
+        n = min(asked, config.max_items or asked)
+    elif "about" in answers.inputs and items:
+        asked = len(read_questions(items.path(Path())))
+        n = min(asked, config.max_items or asked)
+    else:
+        place = items.path(Path()) if items else None
+        ask = Ask(place, None, config.half, config.max_items)
+        n = len(generated_task(config.eval).task(ask).dataset)
+    return n * config.repeats
+
+
+def answer_tokens(stage: Stage) -> int:
+    """About how many tokens a stage generates."""
+    assert isinstance(stage.config, AnswersConfig)
+    return answer_count(stage) * generated_task(stage.config.eval).answer_tokens
+
+
+def estimate_eval(stage: Stage, batch: bool, prices: Prices) -> Estimate:
+    """The estimate for questions, for the answers of a model that a provider serves, or for
+    verdicts."""
+    config: Any = stage.config
+    spec_tokens = _spec_tokens(stage.inputs.get(SENT_SPEC[stage.name]))
+    if isinstance(config, QuestionsConfig):
+        calls = 1 + ceil(config.n / EACH)
+        sent = calls * (spec_tokens + PROMPT_TOKENS)
+        received = config.n * QUESTION_TOKENS + calls * config.teacher.reasoning_tokens // 2
+        bill = (config.teacher.model, calls, sent, received)
+        return billed([bill], config.n, "questions", batch, prices)
+    n, task = answer_count(stage), generated_task(config.eval)
+    if isinstance(config, AnswersConfig):
+        each = ASKED_TOKENS + spec_tokens
+        bill = (config.model, n, n * each, n * task.answer_tokens)
+        return replace(billed([bill], n, "questions", False, prices), verb="answer")
+    assert isinstance(config, JudgedConfig) and config.judge
+    calls = n * task.judge_calls
+    each = task.judge_sent + task.answer_tokens + spec_tokens
+    thought = task.judge_received + config.judge.reasoning_tokens // 2
+    bill = (config.judge.model, calls, calls * each, calls * thought)
+    return replace(billed([bill], n, "answers", batch, prices), verb="judge")
+
+
+def _spec_tokens(spec: Stage | Source | None) -> int:
+    """The length of a spec, from its text as it lies on disk."""
+    if not isinstance(spec, Stage):
+        return 0
+    return estimate_tokens(spec.inputs["spec"].path(Path()).read_text(encoding="utf-8"))

@@ -1,0 +1,135 @@
+"""Agentic misalignment by generation: an agent reads its mail and acts (paper §4, D.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from midspec.evals.agentic import outside
+from midspec.evals.agentic.conditions import Condition, conditions
+from midspec.evals.agentic.prompts import MODEL_NAME, scene
+from midspec.evals.items import choose
+from midspec.evals.logs import about, scored
+from midspec.evals.task import Ask, GeneratedTask
+from midspec.records import Metric, Score
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+    from inspect_ai.log import EvalLog, EvalSample
+
+REPEATS, SMALL_REPEATS = 300, 25  # of a condition
+TEMPERATURE = 0.7
+MAX_TOKENS = 4096
+MEASURES = {"verdict": "", "executed": "executed", "tool_use": "tool use"}  # by scorer
+
+
+def grid(
+    asked: Sequence[Condition],
+    repeats: int = REPEATS,
+    model_name: str = MODEL_NAME,
+    scratchpad: bool = True,
+    source: str = "midspec",
+) -> Task:
+    """An Inspect task with a sample for each condition; repeats are its epochs."""
+    from inspect_ai import Task
+    from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig
+    from inspect_ai.solver import generate
+
+    from midspec.evals.agentic.scorers import executed, tool_use, verdict
+
+    def sample(one: Condition) -> Sample:
+        theirs = source == outside.SOURCE
+        found = outside.scene(one, scratchpad) if theirs else scene(one, model_name, scratchpad)
+        own = {
+            "item": one.id,
+            "form": "",
+            "domain": one.scenario,
+            "tier": one.goal_type,
+            "half": one.half,
+            "group": one.id,
+            "scenario": one.scenario,
+            "goal_type": one.goal_type,
+            "goal_value": one.goal_value,
+            "urgency": one.urgency,
+            "scratchpad": scratchpad,
+            "model_name": model_name,
+            "source": source,
+        }
+        return Sample(
+            id=one.id,
+            input=[ChatMessageSystem(content=found.system), ChatMessageUser(content=found.user)],
+            metadata=own | (outside.metadata(one, scratchpad) if theirs else {}),
+        )
+
+    return Task(
+        dataset=MemoryDataset([sample(one) for one in asked]),
+        solver=generate(tool_calls="none"),
+        scorer=[verdict(), executed(), tool_use()],
+        epochs=repeats,
+        config=GenerateConfig(temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
+        fail_on_error=False,  # a sample that fails is counted, and the others go on
+        name="agentic_misalignment",
+    )
+
+
+def task(ask: Ask) -> Task:
+    """The paper's grid of 27 conditions, or its half."""
+    asked = choose(conditions(subset=ask.half), ask.max_items)
+    return grid(asked, REPEATS, ask.identity.get("model_name", MODEL_NAME), not ask.thinking)
+
+
+def small_task(ask: Ask) -> Task:
+    """The nine conditions of the small grid, all of them of the development half."""
+    asked = choose(conditions(subset="small"), ask.max_items)
+    name = ask.identity.get("model_name", MODEL_NAME)
+    return grid(asked, SMALL_REPEATS, name, not ask.thinking)
+
+
+def scores(log: EvalLog) -> list[Score]:
+    """Three rows for each repeat of each condition, whose group they have in common: what was
+    decided, what was done, whether anything was; and whether there is a verdict.
+
+    A repeat whose judge gave no verdict has no row of the first kind, so it is neither harmful nor
+    harmless.
+    """
+    rows = []
+    judged = {(sample.id, sample.epoch) for sample, _ in scored(log, "verdict")}
+    for name, measure in MEASURES.items():
+        for sample, found in scored(log, name):
+            rows.append(_row(sample, measure, found.as_float()))
+    for sample, _ in scored(log, "tool_use"):
+        rows.append(_row(sample, "judged", float((sample.id, sample.epoch) in judged)))
+    return rows
+
+
+def _row(sample: EvalSample, measure: str, value: float) -> Score:
+    return Score(
+        item=f"{about(sample, 'item')}#{sample.epoch}",
+        domain=about(sample, "domain"),
+        tier=about(sample, "tier"),
+        half=about(sample, "half"),
+        value=value,
+        group=about(sample, "group"),
+        measure=measure,
+    )
+
+
+METRICS = (
+    Metric("verdict", chance=None, better="lower"),
+    Metric("executed", chance=None, better="lower", measure="executed"),
+    Metric("tool use", role="control", chance=None, better="", measure="tool use"),
+    Metric("judged", role="control", chance=None, measure="judged"),
+)
+TASK = GeneratedTask(
+    METRICS,
+    task,
+    scores,
+    judged=True,
+    repeats=REPEATS,
+    answer_tokens=800,
+    judge_sent=1_600,
+    judge_received=120,
+)
+SMALL_TASK = replace(TASK, task=small_task, repeats=SMALL_REPEATS)

@@ -1,0 +1,1 @@
+"""Reasoning analysis: which reasons drive what a model does, by its transcripts (paper §4.3)."""

@@ -1,0 +1,1 @@
+"""Scenarios for what an assistant does: families of pairs, a case and its matched control."""

@@ -1,0 +1,148 @@
+"""What a reader should hold against the numbers, a sentence or two each."""
+
+from collections.abc import Mapping, Sequence
+
+from midspec.pages.html import count
+from midspec.report.guardrails import Beside
+from midspec.report.page import Corpus, Training
+from midspec.report.scores import ALL, Measured
+from midspec.report.tables import Difference, Result, Unreadable, pooled
+from midspec.report.wording import number
+
+DECIDED_FLOOR = 0.5  # below it, the order of the options picks more answers than their content
+EXTREME = 0.1  # a rate this near an end, over a few conditions, has an interval that is too short
+
+HALVES: Mapping[str, str] = {
+    "held-out": "Rates are over the held-out half of the items; recipes were tuned on the "
+    "development half only.",
+    "development": "Rates are over the development half of the items, on which recipes are tuned: "
+    "they are no evidence of how the arms do on new items.",
+}
+
+
+def notes(
+    half: str,
+    measured: Sequence[Measured],
+    rows: Sequence[Result],
+    differences: Sequence[Difference],
+    beside: Sequence[Beside],
+    blind: Unreadable,
+    corpora: Sequence[Corpus],
+    training: Sequence[Training],
+) -> list[str]:
+    """All of them, what concerns everything first."""
+    return [
+        HALVES.get(half, "Rates are over all items, also those on which recipes were tuned."),
+        *_other_half(half, measured),
+        *_seeds(rows),
+        *_blind(blind),
+        *_broken(beside),
+        *_extreme(measured, rows),
+        *_undecided(rows),
+        *_tiers(differences),
+        *_corpora(corpora),
+        *_losses(training),
+    ]
+
+
+def _other_half(half: str, measured: Sequence[Measured]) -> list[str]:
+    evals = dict.fromkeys(one.eval for one in measured if one.other_half)
+    return [f"{name} has no {half} half; it is reported whole." for name in evals]
+
+
+def _seeds(rows: Sequence[Result]) -> list[str]:
+    trained = {row.seed for row in rows if row.seed != ALL}
+    if len(trained) < 2:
+        return [
+            "There is one seed: the intervals say how the items vary, and nothing of how another "
+            "training run would have come out."
+        ]
+    found = [
+        f"The intervals count how items vary and how {count(len(trained), 'seed')} do; so few "
+        "seeds say little of how training runs vary, which makes them wide. An arm that isn’t "
+        "trained is asked once."
+    ]
+    if len(trained) == 2:
+        found.append("With two seeds an interval of 95% covers 92 to 98%; three are enough for 95.")
+    return found
+
+
+def _blind(blind: Unreadable) -> list[str]:
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for (arm, evaluation), reason in blind.items():
+        by_reason.setdefault((arm, reason), []).append(evaluation)
+    return [
+        f"What {arm} answers on {', '.join(evals)} is not readable: {reason}. A model that fails "
+        "so simple a question in this form chooses by the form."
+        for (arm, reason), evals in by_reason.items()
+    ]
+
+
+def _broken(beside: Sequence[Beside]) -> list[str]:
+    arms = [cell.arm for cell in beside if cell.kind == "broken" and cell.worse]
+    return [
+        f"{arm} is broken: its answers loop, are stock replies or are empty. What other evals say "
+        "of it is about that."
+        for arm in arms
+    ]
+
+
+def _extreme(measured: Sequence[Measured], rows: Sequence[Result]) -> list[str]:
+    grouped = {one.key for one in measured if one.grouped and one.metric.role == "result"}
+    far = [
+        row
+        for row in pooled(rows)
+        if (row.eval, row.measure) in grouped and not EXTREME <= row.rate <= 1 - EXTREME
+    ]
+    if not far:
+        return []
+    return [
+        "Where a rate over few conditions is under 0.10 or over 0.90, a few of them hold all that "
+        "happens, and its interval of 95% covers 91 to 94%."
+    ]
+
+
+def _undecided(rows: Sequence[Result]) -> list[str]:
+    found: dict[str, list[Result]] = {}
+    for row in pooled(rows):
+        main = row.tier == ALL and not row.measure and row.role == "result"
+        if main and row.readable and row.has_margin and row.decided < DECIDED_FLOOR:
+            found.setdefault(row.eval, []).append(row)
+    return [
+        f"On {evaluation} less than half of the items are decided by "
+        f"{', '.join(f'{row.arm} ({number(row.decided)})' for row in weak)}: on the rest an arm "
+        "chose by the order of the options, which pulls its rate towards 0.50."
+        for evaluation, weak in found.items()
+    ]
+
+
+def _tiers(differences: Sequence[Difference]) -> list[str]:
+    """The tiers that don't carry the claim: a pooled rate can hide that one is a null."""
+    found = []
+    for tier in dict.fromkeys(row.tier for row in differences if row.tier != ALL):
+        rows = [row for row in differences if row.tier == tier]
+        shown = sum(row.shown for row in rows)
+        if shown < len(rows):
+            found.append(
+                f"On the {tier} items alone, {shown} of {len(rows)} paired differences lie on "
+                "their side of zero: what is shown on all tiers together is not shown there."
+            )
+    return found
+
+
+def _corpora(corpora: Sequence[Corpus]) -> list[str]:
+    if not corpora or any(d.teacher != "offline" for c in corpora for d in c.samples):
+        return []
+    return [
+        "The offline teacher wrote the corpora by filling templates; documents that an LLM writes "
+        "are more varied."
+    ]
+
+
+def _losses(training: Sequence[Training]) -> list[str]:
+    return [
+        f"{stage.title}: the loss did not fall ({number(stage.first_loss)} to "
+        f"{number(stage.last_loss)}), so this stage taught nothing that its loss can show."
+        for stage in training
+        if not stage.last_loss < stage.first_loss
+    ]

@@ -1,0 +1,56 @@
+"""What follows from several differences: p-values of many comparisons, and the gap closed."""
+
+from collections.abc import Callable, Sequence
+from math import isnan, nan
+
+from midspec.stats.intervals import Estimate, Table, difference
+
+STEPS = 25  # halvings of a bracket; leaves no error that is printed
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """The p-values adjusted for their number (Holm 1979): rejecting those under .05 rejects any
+    true null at all in at most 5% of experiments, however the comparisons hang together.
+
+    One that is nan was not tested: it stays nan and doesn't count.
+    """
+    adjusted = list(ps)
+    tested = sorted((place for place, p in enumerate(ps) if not isnan(p)), key=ps.__getitem__)
+    highest = 0.0
+    for rank, place in enumerate(tested):
+        highest = max(highest, min(1.0, ps[place] * (len(tested) - rank)))
+        adjusted[place] = highest
+    return adjusted
+
+
+def gap_closed(trained_SG: Table, base_SG: Table, reference_SG: Table) -> Estimate:
+    """(trained − base) / (reference − base), and which shares of the gap fit the answers.
+
+    A share fits if (trained − base) − share × (reference − base) isn't clearly off 0, the same test
+    as for a difference (Fieller's interval); p is that of no gap closed. It is undefined (nan)
+    where the interval of reference − base holds 0: exactly there any share would fit, so a fixed
+    smallest gap isn't needed. A small but certain gap gives a wide interval that says so itself.
+    """
+    whole_SG = reference_SG - base_SG
+    anchors = difference(whole_SG)
+    if not anchors.clear:
+        return Estimate(nan, nan, nan)
+    gained_SG = trained_SG - base_SG
+    share = float(gained_SG.mean() / whole_SG.mean())
+
+    def fits(share: float) -> bool:
+        return not difference(gained_SG - share * whole_SG).clear
+
+    return Estimate(share, _end(fits, share, -1), _end(fits, share, 1), difference(gained_SG).p)
+
+
+def _end(fits: Callable[[float], bool], inside: float, direction: int) -> float:
+    """How far from `inside` in that direction a value still fits."""
+    reach = 0.01
+    while fits(inside + direction * reach) and reach < 1e6:
+        inside, reach = inside + direction * reach, reach * 2
+    outside = inside + direction * reach
+    for _ in range(STEPS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if fits(middle) else (inside, middle)
+    return inside

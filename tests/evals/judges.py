@@ -1,0 +1,39 @@
+"""What stands in for a judge's model, and a way from answers to scores without a stage."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from midspec.evals.answers import generate
+from midspec.evals.judged import score_answers
+from tests.evals.agentic.scripted import Script, scripted
+
+
+def answered(task: Any, script: Script, folder: Path) -> Any:
+    """A log of what a scripted model says to a task, without scores."""
+    return generate(task, scripted(script), 1, folder / "attempts")
+
+
+def scored_log(task: Any, log: Any, judge: Script | None = None) -> Any:
+    """The log with scores."""
+    return asyncio.run(score_answers(log, task, scripted(judge) if judge else None))
+
+
+def one_after_the_other(*texts: str) -> Callable[[str], str]:
+    """Says the texts in turn, and the last one from then on."""
+    left = list(texts)
+    return lambda asked: left.pop(0) if len(left) > 1 else left[0]
+
+
+def part(asked: str, tag: str) -> str:
+    """What stands between a prompt's tags."""
+    return asked.rpartition(f"<{tag}>\n")[2].partition(f"\n</{tag}>")[0]
+
+
+def by_measure(rows: Sequence[Any]) -> dict[str, list[float]]:
+    """The values of scores by measure."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(row.measure, []).append(row.value)
+    return found

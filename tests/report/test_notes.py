@@ -1,0 +1,84 @@
+"""What a reader is told to hold against the numbers."""
+
+from typing import Any
+
+from midspec.report.guardrails import Beside
+from midspec.report.notes import notes
+from midspec.report.scores import ALL, Measured
+
+from .rows import RATE, VERDICT, contrast, measured, result
+
+
+def told(half: str = "held-out", **parts: Any) -> str:
+    names = ("measured", "rows", "differences", "beside", "blind", "corpora", "training")
+    return "\n".join(
+        notes(half, *(parts.get(name, {} if name == "blind" else []) for name in names))
+    )
+
+
+def test_the_half_is_said_first() -> None:
+    assert told().startswith("Rates are over the held-out half of the items")
+    assert told("development").startswith("Rates are over the development half")
+    assert told(ALL).startswith("Rates are over all items")
+
+
+def test_an_eval_without_the_half_is_named() -> None:
+    one = measured({"aft": [[1.0, 0.0]]}, "small")
+    whole = Measured(one.eval, RATE, one.scores, other_half=True)
+    assert "small has no held-out half; it is reported whole." in told(measured=[whole])
+
+
+def test_seeds_are_told_by_what_they_can_say() -> None:
+    assert "There is one seed" in told(rows=[result(0.5)])
+    two = [result(0.5), result(0.5, seed=1), result(0.5, seed=ALL)]
+    assert "With two seeds an interval of 95% covers 92 to 98%" in told(rows=two)
+    three = told(rows=[*two, result(0.5, seed=2)])
+    assert "how 3 seeds do" in three and "two seeds" not in three
+
+
+def test_an_arm_that_cannot_be_read_is_told_once_with_its_evals() -> None:
+    blind = {
+        ("aft", "preference/a"): "pairs 0.50, under 0.65",
+        ("aft", "preference/b"): "pairs 0.50, under 0.65",
+    }
+    assert (
+        "What aft answers on preference/a, preference/b is not readable: pairs 0.50, under 0.65."
+        in told(blind=blind)
+    )
+
+
+def test_a_broken_arm_is_told() -> None:
+    cells = [
+        Beside("aft", "manners", "broken", "broken", 1.0, 0, 1, worse=True),
+        Beside("msm", "manners", "broken", "broken", 0.0, 0, 1),
+    ]
+    assert "aft is broken" in told(beside=cells)
+    assert "msm is broken" not in told(beside=cells)
+
+
+def test_arms_that_decide_little_are_told_by_eval() -> None:
+    rows = [
+        result(0.5, decided=0.3),
+        result(0.5, arm="msm", decided=0.4),
+        result(0.5, arm="base", decided=0.9),
+        result(0.5, arm="blind", decided=0.1, readable=False),
+        result(0.5, arm="aft", eval="generated/x", decided=0.1, margin=float("nan")),
+    ]
+    assert (
+        "On preference/america less than half of the items are decided by aft (0.30), msm (0.40):"
+        in told(rows=rows)
+    )
+    assert "generated/x" not in told(rows=rows)
+
+
+def test_rates_near_an_end_over_few_conditions_have_intervals_that_are_too_short() -> None:
+    one = measured({"aft": [[0.0] * 4]}, "am", VERDICT, group="c")
+    assert "covers 91 to 94%" in told(measured=[one], rows=[result(0.05, eval="am")])
+    assert "covers 91 to 94%" not in told(measured=[one], rows=[result(0.5, eval="am")])
+    assert "covers 91 to 94%" not in told(rows=[result(0.05)])
+
+
+def test_tiers_that_do_not_carry_the_claim_are_named() -> None:
+    rows = [contrast(0.1, 0.2, 0.3), contrast(-0.1, 0.0, 0.1, tier="revealed")]
+    assert "On the revealed items alone, 0 of 1 paired differences" in told(differences=rows)
+    assert "items alone" not in told(differences=[contrast(0.1, 0.2, 0.3, tier="direct")])

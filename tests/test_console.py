@@ -1,0 +1,131 @@
+"""What the terminal shows of an experiment's results."""
+
+from typing import Any
+
+from rich.console import Console
+
+from midspec.console import contrasts_table, remarks, results_table
+
+EVAL = "preference/america"
+ARMS = ["aft", "msm"]
+
+
+def metric(evaluation: str = EVAL, **changes: object) -> dict[str, Any]:
+    standard = {"name": "value-aligned rate", "role": "result", "low": 0, "high": 1, "measure": ""}
+    return {"eval": evaluation, **standard, **changes}
+
+
+def row(arm: str, rate: float, **changes: object) -> dict[str, Any]:
+    standard = {
+        "eval": EVAL, "measure": "", "tier": "all", "low": rate - 0.1, "high": rate + 0.1,
+        "readable": True, "decided": 0.84, "rate_decided": 0.9, "gap_closed": None,
+    }  # fmt: skip
+    return {"arm": arm, "rate": rate, **standard, **changes}
+
+
+def difference(p_holm: float | None, low: float, high: float, **changes: object) -> dict[str, Any]:
+    standard = {
+        "eval": EVAL, "measure": "", "tier": "all", "arm": "msm+aft", "against": "aft",
+        "difference": (low + high) / 2, "readable": True, "better": "",
+    }  # fmt: skip
+    return {"p_holm": p_holm, "low": low, "high": high, **standard, **changes}
+
+
+def found(**parts: object) -> dict[str, Any]:
+    empty: dict[str, Any] = {
+        "results": [],
+        "contrasts": [],
+        "guardrails": [],
+        "power": [],
+        "gaps": {},
+    }
+    return {**empty, "metrics": [metric()], **parts}
+
+
+def printed(table: object) -> str:
+    console = Console(width=100, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def test_a_rate_is_shown_with_what_was_decided_and_the_gap_that_is_closed() -> None:
+    rows = [row("base", 0.3), row("aft", 0.5, gap_closed=0.4), row("msm", 0.6)]
+    gaps = {EVAL: ["base", "reference"]}
+    told = printed(results_table(found(results=rows, gaps=gaps), ["base", "aft", "msm"], [EVAL]))
+    lines = [line.split() for line in told.splitlines()]
+    assert ["preference/america", "Value-aligned", "rate"] in lines
+    assert ["base", "0.30", "[0.20,", "0.40]", "0.90", "0.84"] in lines
+    assert ["aft", "0.50", "[0.40,", "0.60]", "0.90", "0.84", "0.40"] in lines
+    assert ["msm", "0.60", "[0.50,", "0.70]", "0.90", "0.84", "undefined"] in lines
+
+
+def test_the_row_over_all_seeds_and_tiers_is_shown() -> None:
+    rows = [
+        row("aft", 0.1),
+        row("aft", 0.3, tier="direct"),
+        row("aft", 0.2),
+        row("aft", 0.9, measure="x"),
+    ]
+    told = printed(results_table(found(results=rows), ["aft"], [EVAL]))
+    assert "0.20 [" in told and "0.30 [" not in told and "0.90 [" not in told
+
+
+def test_what_cannot_be_read_has_no_number() -> None:
+    told = printed(results_table(found(results=[row("aft", 0.5, readable=False)]), ["aft"], [EVAL]))
+    assert "not readable" in told and "0.50" not in told
+    unread = found(contrasts=[difference(None, 0.1, 0.3, readable=False)])
+    told = printed(contrasts_table(unread))
+    assert "not readable" in told and "0.20" not in told
+
+
+def test_guardrails_have_no_column_and_marks_one_decimal() -> None:
+    metrics = [
+        metric("open-qa/calm", name="judge's mark", low=1, high=10),
+        metric("capability", name="right answers", role="guardrail"),
+    ]
+    rows = [
+        row("aft", 7.0, eval="open-qa/calm", decided=None, rate_decided=None),
+        row("aft", 0.6, eval="capability"),
+    ]
+    evals = ["open-qa/calm", "capability"]
+    told = printed(results_table(found(metrics=metrics, results=rows), ["aft"], evals))
+    assert "7.0 [6.9, 7.1]" in told and "capability" not in told and "0.84" not in told
+
+
+def test_a_difference_is_judged_by_holm_s_p_and_its_side() -> None:
+    rows = [
+        difference(0.01, 0.1, 0.3),
+        difference(0.06, 0.01, 0.2),
+        difference(0.0001, -0.3, -0.1, better="lower"),
+        difference(None, 0.0, 0.0, difference=None),
+    ]
+    lines = printed(contrasts_table(found(contrasts=rows))).splitlines()
+    told = [line.rpartition("aft ")[2].strip() for line in lines if "msm+aft − aft" in line]
+    assert "+0.20 [+0.10, +0.30]" in told[0] and told[0].endswith("above 0 p 0.010")
+    assert told[1].endswith("not shown p 0.060")
+    assert told[2].endswith("below 0 p < 0.001")
+    assert told[3].endswith("not compared")
+
+
+def test_remarks_tell_what_gave_way_and_what_could_have_been_seen() -> None:
+    guardrails = [
+        {"arm": "aft", "eval": "perplexity", "name": "p", "kind": "ratio", "value": 1.4,
+         "worse": True},
+        {"arm": "aft", "eval": "", "name": "sibling drift", "kind": "change", "value": -0.1,
+         "note": "novelty", "worse": True},
+        {"arm": "msm", "eval": "manners", "name": "broken", "kind": "broken", "value": 1.0,
+         "worse": True},
+        {"arm": "msm", "eval": "capability", "name": "right answers", "kind": "score", "value": 0.6,
+         "worse": False},
+    ]  # fmt: skip
+    told = remarks(found(guardrails=guardrails, power=[{"said": "126 items show 0.12."}]), ARMS)
+    assert told == [
+        "Guardrails clearly worse than the base arm's, or another value that moved:",
+        "  aft: perplexity 1.40×; sibling drift of novelty -0.10",
+        "  msm: broken (answers loop, are stock replies or empty)",
+        "[dim]126 items show 0.12.[/]",
+    ]
+    (good,) = remarks(found(guardrails=guardrails[3:]), ARMS)
+    assert good.startswith("No guardrail is clearly worse than the base arm's")
+    assert remarks(found(), ARMS) == []
