@@ -114,7 +114,7 @@ def test_local_weights_are_asked_both_ways(here: Path, tiny_model: Path) -> None
 def quick(tiny_experiment: Path) -> Path:
     """The tiny experiment with two arms that train nothing."""
     values: dict[str, Any] = yaml.safe_load(tiny_experiment.read_text())
-    values.update(arms={"base": [], "reference": [{"prompt": "old"}]}, contrasts=[], samples=[])
+    values.update(arms={"base": [], "reference": [{"prompt": "old"}]}, contrasts=[])
     return tiny.write_experiment(tiny_experiment.parent, values)
 
 

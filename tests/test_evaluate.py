@@ -49,6 +49,7 @@ def test_a_generated_eval_is_answers_and_then_verdicts(planned: Planned) -> None
     assert "trained" not in judged.inputs
     reference = answers_of(stage_of(plan, "generated/items.jsonl", "reference"))
     assert reference.inputs["spec"] is plan.specs["old"]
+    assert reference in plan.report.inputs.values()  # for the time and tokens that it took
 
 
 def test_the_judge_changes_the_verdicts_and_not_the_answers(planned: Planned) -> None:
