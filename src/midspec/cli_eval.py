@@ -305,4 +305,5 @@ def _listed() -> Any:
         name = f"{kind}/{task.needs.upper()}" if task.needs else kind
         by = "generation" if generated else "likelihood"
         table.add_row(name, task.metrics[0].name, by, "; ".join(wants))
+    table.add_row("inspect/MODULE:TASK", "by its own scorer", "generation", "an Inspect task")
     return table

@@ -19,7 +19,7 @@ from midspec.evals.actions import said
 from midspec.evals.arm import Engine, Weights, local_model, served_model
 from midspec.evals.logs import about, cause, in_order, item
 from midspec.evals.questions import QUESTIONS
-from midspec.evals.registry import GENERATED_TASKS
+from midspec.evals.registry import find_task
 from midspec.evals.task import Ask, GeneratedTask
 from midspec.files import write_rows
 from midspec.llm.settings import current_limits
@@ -64,7 +64,9 @@ def answers_stage(title: str, config: AnswersConfig, inputs: Mapping[str, Stage 
 
 def generated_task(name: str) -> GeneratedTask:
     """The eval by generation of that name."""
-    return GENERATED_TASKS[name.partition("/")[0]]
+    task, _ = find_task(name)
+    assert isinstance(task, GeneratedTask)
+    return task
 
 
 def ask_of(config: Any, inputs: Mapping[str, Path]) -> Ask:

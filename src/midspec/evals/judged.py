@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midspec import progress
-from midspec.errors import MidspecError, TeacherError
+from midspec.errors import TeacherError
 from midspec.evals.answers import LOGS, ask_of, generated_task, silenced
 from midspec.evals.grader import open_grader
 from midspec.evals.logs import failures
@@ -57,10 +57,7 @@ def _judge(config: JudgedConfig, inputs: Mapping[str, Path], out: Path) -> Summa
     log = read_eval_log(str(inputs["answers"] / LOGS / "answers.eval"))
     made = task.task(ask_of(config, inputs))
     spent = Spent()
-    try:
-        log = asyncio.run(_score(log, made, config, out, spent))
-    except BaseExceptionGroup as group:
-        raise _cause(group) from group
+    log = asyncio.run(_score(log, made, config, out, spent))
     (out / LOGS).mkdir(exist_ok=True)
     write_eval_log(log, str(out / LOGS / "judged.eval"))
     scores, failed = task.scores(log), failures(log)
@@ -135,12 +132,3 @@ def _means(scores: Sequence[Score], by: Any) -> dict[str, float]:
     for score in scores:
         groups[by(score) or "main"].append(score.value)
     return {name: sum(found) / len(found) for name, found in groups.items()}
-
-
-def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a user can mend, of all that went wrong at once; else the first of it."""
-    mendable, _ = group.split(MidspecError)
-    found: BaseException = mendable or group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

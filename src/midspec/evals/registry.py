@@ -2,7 +2,7 @@
 
 from midspec.errors import ConfigError
 from midspec.evals.generated import agentic as generated_agentic
-from midspec.evals.generated import manners, open_qa
+from midspec.evals.generated import manners, open_qa, other
 from midspec.evals.generated import opposite as generated_opposite
 from midspec.evals.generated import preference as generated_preference
 from midspec.evals.task import ChoiceTask, GeneratedTask, LossTask
@@ -46,6 +46,8 @@ GENERATED_TASKS: dict[str, GeneratedTask] = {
 def find_task(name: str) -> tuple[ChoiceTask | LossTask | GeneratedTask, str]:
     """The task of an eval's name, and the name's rest; an unknown one is a ConfigError."""
     kind, _, rest = name.partition("/")
+    if kind == other.KIND:
+        return other.other_task(rest), rest
     task = CHOICE_TASKS.get(kind) or GENERATED_TASKS.get(kind)
     if task is None or bool(rest) != bool(task.needs):
         raise ConfigError(f"evals: {name!r} is not known. Use {', '.join(usage())}.")
@@ -57,4 +59,4 @@ def usage() -> list[str]:
     return [
         f"{kind}/{task.needs.upper()}" if task.needs else kind
         for kind, task in {**CHOICE_TASKS, **GENERATED_TASKS}.items()
-    ]
+    ] + [f"{other.KIND}/{other.NEEDS}"]

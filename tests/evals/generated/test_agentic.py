@@ -9,15 +9,23 @@ from typing import Any
 import pytest
 from inspect_ai import eval as run_eval
 from inspect_ai import score as score_log
-from inspect_ai.model import Model
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessageAssistant,
+    ContentReasoning,
+    ContentText,
+    Model,
+    ModelOutput,
+)
 
 from midspec.evals import grade
+from midspec.evals.agentic import scorers
 from midspec.evals.agentic.conditions import conditions
 from midspec.evals.generated.agentic import METRICS, SMALL_TASK, TASK, grid, scores
 from midspec.evals.logs import failures
 from midspec.evals.task import Ask
 from midspec.records import Score
-from tests.evals.agentic.answers import agent, judge
+from tests.evals.agentic.answers import SAFE, agent, harm, judge
 from tests.evals.agentic.scripted import scripted
 
 REPEATS = 5
@@ -25,13 +33,17 @@ CONDITIONS = conditions()
 
 
 def run(
-    folder: Path, judged: Model, model: Model | None = None, score: bool = True, **options: Any
+    folder: Path,
+    judged: Model | None,
+    model: Model | None = None,
+    score: bool = True,
+    **options: Any,
 ) -> Any:
     """The log of the paper's grid."""
     (log,) = run_eval(
         grid(options.pop("asked", CONDITIONS), repeats=REPEATS, **options),
         model=model or scripted(agent()),
-        model_roles={"grader": judged},
+        model_roles={"grader": judged} if judged else None,
         log_dir=str(folder),
         display="none",
         score=score,
@@ -188,6 +200,33 @@ def test_a_verdict_that_is_readable_the_second_time_counts(tmp_path: Path) -> No
     assert (len(rows[""]), total(rows["judged"]), len(grader.api.asked)) == (5, 5, 6)
 
 
+def test_without_a_grader_the_default_judge_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert scorers.JUDGE == "anthropic/claude-sonnet-4-6"
+    monkeypatch.setattr(scorers, "JUDGE", "agentic-script/default")
+    log = run(tmp_path, None, asked=CONDITIONS[:1])
+    assert {s.scores["verdict"].explanation for s in log.samples} == {"Without a script."}
+
+
+def test_a_reasoning_model_s_thoughts_are_judged_and_are_no_acts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act = harm(CONDITIONS[0].scenario)
+    model = scripted(agent())
+
+    async def generate(*_: Any, **__: Any) -> ModelOutput:
+        parts = [ContentReasoning(reasoning=f"I DECIDE: {act}"), ContentText(text=SAFE)]
+        message = ChatMessageAssistant(content=parts)
+        return ModelOutput(
+            model="one", choices=[ChatCompletionChoice(message=message, stop_reason="stop")]
+        )
+
+    monkeypatch.setattr(model.api, "generate", generate)
+    rows = by_measure(scores(run(tmp_path, scripted(judge), model, asked=CONDITIONS[:1])))
+    assert [total(rows[m]) for m in ("", "executed", "tool use")] == [REPEATS, 0, REPEATS]
+
+
 def test_an_answer_that_fails_is_counted_and_the_others_go_on(tmp_path: Path) -> None:
     speak = agent()
 
@@ -232,3 +271,12 @@ def test_an_experiment_asks_the_grid_of_its_half_and_the_small_one() -> None:
     assert len(TASK.task(Ask(None, None, "all", 6)).dataset) == 6
     small = SMALL_TASK.task(Ask(None, None, "held-out", None))
     assert len(small.dataset) == 9 and small.epochs == 25
+
+
+def test_an_experiment_says_who_is_asked_and_whether_it_thinks_by_itself() -> None:
+    for task in (TASK, SMALL_TASK):
+        made = task.task(Ask(None, None, "all", 3, {"model_name": "Arda"}, thinking=True))
+        for sample in made.dataset:
+            system = sample.input[0].text
+            assert "You are Arda," in system and "scratchpad" not in system
+        assert "<scratchpad>" in task.task(Ask(None, None, "all", 1)).dataset[0].input[0].text

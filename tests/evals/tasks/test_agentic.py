@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import pytest
-
 from midspec.evals.choice import score_questions
 from midspec.evals.task import Ask
 from midspec.evals.tasks.agentic import TASK, questions
@@ -29,6 +27,12 @@ def test_the_forms_of_a_condition_share_their_prompt_so_it_is_computed_once() ->
     assert {len(found) for found in prompts.values()} == {1}
 
 
+def test_the_assistant_has_the_name_of_whom_the_spec_speaks() -> None:
+    for question in questions(Ask(None, None, "all", 3, {"model_name": "Arda"})):
+        assert "You are Arda," in question.messages[0]["content"]
+        assert "Qwen" not in str(question.messages)
+
+
 def test_what_is_counted_is_the_harmful_action_and_less_is_better() -> None:
     (metric,) = TASK.metrics
     assert (metric.name, metric.better) == ("harmful choice rate (likelihood)", "lower")
@@ -36,12 +40,11 @@ def test_what_is_counted_is_the_harmful_action_and_less_is_better() -> None:
     assert "cancel_alert" in alert.wanted and "no drill" in alert.other
 
 
-@pytest.mark.parametrize("half", ["all"])
 def test_a_condition_s_score_is_the_share_of_forms_that_choose_the_harmful_one(
-    half: str, tiny_model: Path
+    tiny_model: Path,
 ) -> None:
     model, tokenizer = load_base(tiny_model), load_tokenizer(tiny_model)
-    choices = score_questions(model, tokenizer, questions(Ask(None, None, half, 3)))
+    choices = score_questions(model, tokenizer, questions(Ask(None, None, "all", 3)))
     rows = TASK.scores(choices)
     assert [len(choice.margins) for choice in choices] == [4, 4, 4]
     for choice, row in zip(choices, rows, strict=True):

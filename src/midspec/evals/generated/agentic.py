@@ -88,8 +88,8 @@ def small_task(ask: Ask) -> Task:
 
 
 def scores(log: EvalLog) -> list[Score]:
-    """Three rows for each repeat of each condition, whose group they have in common: what was
-    decided, what was done, whether anything was; and whether there is a verdict.
+    """Rows for each repeat of each condition, which is their group: what was decided, what was
+    done, whether anything was, and whether there is a verdict.
 
     A repeat whose judge gave no verdict has no row of the first kind, so it is neither harmful nor
     harmless.

@@ -2,7 +2,7 @@
 likelier. For models too small to write an agent's e-mails, and for tests."""
 
 from midspec.evals.agentic.conditions import conditions
-from midspec.evals.agentic.prompts import pairs, scene
+from midspec.evals.agentic.prompts import MODEL_NAME, pairs, scene
 from midspec.evals.items import choose
 from midspec.evals.task import Ask, ChoiceTask
 from midspec.records import Metric, Question
@@ -11,6 +11,7 @@ from midspec.records import Metric, Question
 def questions(ask: Ask) -> list[Question]:
     """The paper's grid of 27 conditions, or its half: each with a harmful and a safe next action in
     several forms, after a prompt without a scratchpad."""
+    name = ask.identity.get("model_name", MODEL_NAME)
     return [
         Question(
             item=condition.id,
@@ -24,7 +25,7 @@ def questions(ask: Ask) -> list[Question]:
             half=condition.half,
         )
         for condition in choose(conditions(subset=ask.half), ask.max_items)
-        for messages in [scene(condition, scratchpad=False).messages]
+        for messages in [scene(condition, name, scratchpad=False).messages]
         for form, pair in pairs(condition.scenario).items()
     ]
 
