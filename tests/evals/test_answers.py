@@ -151,17 +151,20 @@ with limited(Limits(connections=2)):
 """
 
 
-def test_a_killed_run_goes_on_without_answering_again(api: Scripted, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_or_stopped_goes_on_without_answering_again(
+    api: Scripted, tmp_path: Path
+) -> None:
     api.always = Reply(after=0.15)
     config = CONFIG | {"max_items": 40}
     command = [sys.executable, "-c", KILLED, json.dumps(config), str(tmp_path / "store")]
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path / "data")}
-    for wanted in (12, 24):
+    for wanted, how in ((12, signal.SIGKILL), (24, signal.SIGINT)):
         with subprocess.Popen(command, env=environment) as process:
             deadline = time.monotonic() + 60
             while len(api.bodies) < wanted and time.monotonic() < deadline:
                 time.sleep(0.02)
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(how)
+        assert process.returncode
     assert 24 <= len(api.bodies) < 36
     subprocess.run(command, env=environment, check=True)
     (folder,) = (tmp_path / "store").glob("answers-*")

@@ -7,12 +7,14 @@ import pytest
 from inspect_ai.log import read_eval_log
 
 from midspec.evals.answers import AnswersConfig, answers_stage
+from midspec.evals.arm import Weights, local_model
 from midspec.files import read_dicts
 from midspec.run.build import build, open_store
 from midspec.run.stage import Source, Stage
 from midspec.spec.stage import spec_stage
 from midspec.train.generate import generate
 from midspec.train.model import load_arm, load_tokenizer
+from tests.evals.agentic.scripted import scripted
 from tests.tiny import SPEC
 
 CONFIG = {
@@ -92,3 +94,44 @@ def test_a_reference_arm_is_asked_with_its_spec(tiny_model: Path, tmp_path: Path
     root = open_store(tmp_path / "store")
     text = (build(spec, root) / "spec.md").read_text()
     assert same(answers(root, tiny_model, spec=spec), own(tiny_model, system=text))
+
+
+def test_what_is_still_generated_ends_when_nobody_waits_for_it(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    weights = Weights(tiny_model, None, "tiny")
+    with local_model(weights, "hf", sampled=False, thinking=False, work=tmp_path) as model:
+        held: Any = model.api
+        inner = held.model
+        inner(torch.tensor([[1, 2]]))
+    with pytest.raises(RuntimeError, match="nobody waits for this answer"):
+        inner(torch.tensor([[1, 2]]))
+    assert held.model is None
+
+
+@pytest.mark.parametrize(
+    ("sampled", "whole"), [(False, (None, None)), (True, (1.0, -1))], ids=["greedy", "sampled"]
+)
+def test_by_option_vllm_serves_the_weights(
+    sampled: bool,
+    whole: tuple[float | None, int | None],
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: dict[str, Any] = {}
+
+    def get_model(name: str, **given: Any) -> Any:
+        opened.update(given, name=name)
+        return scripted(lambda said: "")
+
+    monkeypatch.setattr("inspect_ai.model.get_model", get_model)
+    weights = Weights(tiny_model, None, "tiny")
+    with local_model(weights, "vllm", sampled=sampled, thinking=True, work=tmp_path):
+        pass
+    assert opened["name"] == f"vllm/{tiny_model}"
+    assert opened["tokenizer"] == str(tiny_model)
+    assert (opened["config"].top_p, opened["config"].top_k) == whole
+    assert opened["config"].extra_body == {"chat_template_kwargs": {"enable_thinking": True}}

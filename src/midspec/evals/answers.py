@@ -163,6 +163,8 @@ def generate(task: Task, model: Model, repeats: int, attempts: Path) -> EvalLog:
             log_model_api=False,
             ctl_server=False,
         )
+    if not logs:  # what Inspect gives back after Ctrl-C
+        raise KeyboardInterrupt
     log = read_eval_log(logs[0].location)
     if log.status != "success":
         failed = [sample.error.message for sample in log.samples or [] if sample.error]

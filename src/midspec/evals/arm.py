@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
 from midspec.files import disk_errors
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Engine = Literal["hf", "vllm"]
 ROWS_ON_CPU, ROWS_ON_GPU = 32, 64  # answers generated at once
 MERGED = "merged"
+LONGEST_STEP = 30.0  # seconds to wait for one token
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,32 @@ def local_model(
     set_model_info(name, ModelInfo())  # or Inspect would look for a model of that name on the Hub
     model = get_model(name, config=config.merge(asked), memoize=False, **arguments)
     try:
-        yield model
+        with _stopped_at_end(model.api.model) if engine == "hf" else nullcontext():
+            yield model
     finally:
         asyncio.run(model.api.aclose())
         shutil.rmtree(work / MERGED, ignore_errors=True)
+
+
+@contextmanager
+def _stopped_at_end(weights: Any) -> Iterator[None]:
+    """End what Inspect's thread still generates when the block is left by Ctrl-C or an error; a
+    process that exits over it would be aborted."""
+    over, idle = Event(), Event()
+    idle.set()
+
+    def before(*_: object) -> None:
+        if over.is_set():
+            raise RuntimeError("nobody waits for this answer any more")
+        idle.clear()
+
+    weights.register_forward_pre_hook(before)
+    weights.register_forward_hook(lambda *_: idle.set(), always_call=True)
+    try:
+        yield
+    finally:
+        over.set()
+        idle.wait(LONGEST_STEP)
 
 
 def served_model(name: str, limits: Limits) -> Model:
