@@ -208,11 +208,13 @@ def _forget_paths(log: EvalLog, config: AnswersConfig, inputs: Mapping[str, Path
 def _told(task: Task, repeats: int) -> Iterator[None]:
     """Tell how many answers there are."""
     total = len(task.dataset) * repeats
-    done = 0
+    done, own = 0, task.cleanup
 
     async def count(state: TaskState) -> None:
         nonlocal done
         done += 1
+        if own:
+            await own(state)
         progress.report(done, total, "answers")
 
     task.cleanup = count
