@@ -14,6 +14,7 @@ from midspec.errors import ConfigError
 if TYPE_CHECKING:
     from midspec.experiment import Plan
     from midspec.llm.settings import Limits
+    from midspec.parts import TeacherModel
     from midspec.run.stage import Stage
 
 
@@ -56,6 +57,33 @@ def build_all(targets: "Sequence[Stage]", store: Path, limits: "Limits") -> None
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to go on from here.", err=True)
         raise typer.Exit(130) from None
+
+
+def write_with_llm(
+    stage: "Stage",
+    teacher: "TeacherModel",
+    judges: "list[TeacherModel]",
+    out: Path,
+    store: Path,
+    plan: bool,
+    max_cost: float | None,
+    max_tokens: str | None,
+) -> bool:
+    """Tell what one stage takes of an LLM, and unless that is all, build it and put it in place;
+    returns whether it did."""
+    from midspec.console import console
+    from midspec.estimate import teacher_estimate
+    from midspec.teach import higher, limits_of
+    from midspec.write.estimate import estimate_words
+
+    console.print(estimate_words(teacher_estimate(stage, teacher, judges)))
+    if plan:
+        return False
+    root = store.resolve()
+    limits = higher(limits_of(teacher, judges, root, home()), max_cost, max_tokens)
+    build_all([stage], store, limits)
+    put(stage.path(root), out)
+    return True
 
 
 def check_out(out: Path, mark: str, what: str) -> None:

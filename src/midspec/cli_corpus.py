@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_build import WriteByDefault, build_all, check_out, home, put, write_page
+from midspec.cli_build import WriteByDefault, check_out, write_page, write_with_llm
 from midspec.cli_options import (
     Avoid,
     Batch,
@@ -82,11 +82,8 @@ def corpus_write(
     store: Store = Path("store"),
 ) -> None:
     """Write a corpus; run again with a larger size, it goes on from what is there."""
-    from midspec.console import console
-    from midspec.estimate import teacher_estimate
     from midspec.parts import Corpus, checked
-    from midspec.teach import amount, higher, limits_of
-    from midspec.write.estimate import estimate_words
+    from midspec.teach import amount
 
     home_spec = spec.resolve()
     wanted: Corpus = checked(
@@ -118,14 +115,8 @@ def corpus_write(
     stage = _corpus_stage(home_spec, wanted, asked, names, avoid or [])
     judges = [wanted.judge] if wanted.judge else []
     check_out(out, "coverage.json", "corpus")
-    console.print(estimate_words(teacher_estimate(stage, asked, judges)))
-    if plan:
-        return
-    root = store.resolve()
-    limits = higher(limits_of(asked, judges, root, home()), max_cost, max_tokens)
-    build_all([stage], store, limits)
-    put(stage.path(root), out)
-    _told(stage, root, out)
+    if write_with_llm(stage, asked, judges, out, store, plan, max_cost, max_tokens):
+        _told(stage, store.resolve(), out)
 
 
 @corpus_app.command("show")

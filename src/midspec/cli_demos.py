@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midspec.cli_build import WriteByDefault, build_all, check_out, home, put, write_page
+from midspec.cli_build import WriteByDefault, check_out, write_page, write_with_llm
 from midspec.cli_options import (
     Avoid,
     Batch,
@@ -83,8 +83,6 @@ def demos_write(
     store: Store = Path("store"),
 ) -> None:
     """Write demonstrations, or draw a mix; run again with a larger number, it goes on."""
-    from midspec.console import console
-    from midspec.estimate import teacher_estimate
     from midspec.llm.settings import OFFLINE
     from midspec.make import make_demos
     from midspec.parts import (
@@ -101,8 +99,6 @@ def demos_write(
         checked,
     )
     from midspec.spec.stage import spec_stage
-    from midspec.teach import higher, limits_of
-    from midspec.write.estimate import estimate_words
 
     _check_kind(kind, teacher, mix, avoid)
     drawn = kind == "mix"
@@ -135,14 +131,8 @@ def demos_write(
     stage = make_demos(spec.stem, wanted, identity, asked, specs, None, avoid or [])
     judges = [wanted.judge] if wanted.judge else []
     check_out(out, "chats.jsonl", "set of chats")
-    console.print(estimate_words(teacher_estimate(stage, asked, judges)))
-    if plan:
-        return
-    root = store.resolve()
-    limits = higher(limits_of(asked, judges, root, home()), max_cost, max_tokens)
-    build_all([stage], store, limits)
-    put(stage.path(root), out)
-    _told(stage, root, out)
+    if write_with_llm(stage, asked, judges, out, store, plan, max_cost, max_tokens):
+        _told(stage, store.resolve(), out)
 
 
 @demos_app.command("show")

@@ -20,7 +20,7 @@ from midspec.evals.arm import Engine, Weights, local_model, served_model
 from midspec.evals.logs import about, cause, in_order, item
 from midspec.evals.questions import QUESTIONS
 from midspec.evals.registry import find_task
-from midspec.evals.task import Ask, GeneratedTask
+from midspec.evals.task import Ask, GeneratedTask, reference_prompt
 from midspec.files import write_rows
 from midspec.llm.settings import current_limits
 from midspec.run.stage import Source, Stage, Summary
@@ -88,7 +88,7 @@ def _answer(config: AnswersConfig, inputs: Mapping[str, Path], out: Path) -> Sum
         task = generated_task(config.eval).task(ask_of(config, inputs))
         if not len(task.dataset):
             raise DataError(f"{config.eval} has nothing to ask of the {config.half} half.")
-        prepare(task, _system(inputs), config.thinking)
+        prepare(task, reference_prompt(inputs), config.thinking)
         with _model(config, inputs, bool(task.config.temperature), out) as model:
             log = generate(task, model, config.repeats, out / ATTEMPTS)
         _forget_paths(log, config, inputs)
@@ -174,11 +174,6 @@ def generate(task: Task, model: Model, repeats: int, attempts: Path) -> EvalLog:
             "Every answer so far is kept; run the same command to go on."
         )
     return log
-
-
-def _system(inputs: Mapping[str, Path]) -> str | None:
-    """A reference arm's spec."""
-    return (inputs["spec"] / "spec.md").read_text(encoding="utf-8") if "spec" in inputs else None
 
 
 def _model(

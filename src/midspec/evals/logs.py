@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from midspec import records
+
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
     from inspect_ai.scorer import Score
@@ -51,6 +53,19 @@ def about(sample: EvalSample, key: str) -> str:
     """A sample's metadata of that name, "" where it has none."""
     metadata: dict[str, Any] = sample.metadata or {}
     return str(metadata.get(key, ""))
+
+
+def repeat_row(sample: EvalSample, measure: str, value: float) -> records.Score:
+    """The row of one repeat, which is an item of its own in its sample's group."""
+    return records.Score(
+        item=f"{sample.id}#{sample.epoch}",
+        domain=about(sample, "domain"),
+        tier=about(sample, "tier"),
+        half=about(sample, "half"),
+        value=value,
+        group=about(sample, "group"),
+        measure=measure,
+    )
 
 
 def in_order(log: EvalLog) -> list[EvalSample]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from midspec.errors import DataError
 from midspec.evals.registry import find_task
-from midspec.evals.task import Ask, ChoiceTask, LossTask
+from midspec.evals.task import Ask, ChoiceTask, LossTask, reference_prompt
 from midspec.files import write_rows
 from midspec.records import Score
 from midspec.run.stage import ADDED, Source, Stage, Summary
@@ -73,7 +73,7 @@ def _score(config: ChoiceConfig, inputs: Mapping[str, Path], out: Path) -> Summa
         raise DataError(f"{config.eval} has nothing to ask of the {config.half} half.")
     tokenizer = load_tokenizer(inputs["base"])
     model = load_arm(inputs["base"], inputs.get("trained"))
-    system = _system(inputs)
+    system = reference_prompt(inputs)
     choices = score_questions(model, tokenizer, questions, system)
     write_rows(out / "choices.jsonl", choices)
     answers = answer(model, tokenizer, config.samples, system)
@@ -99,17 +99,13 @@ def _lose(config: ChoiceConfig, inputs: Mapping[str, Path], out: Path) -> Summar
         [{"id": one.id, "nats": nats, "tokens": tokens} for one, (nats, tokens) in read],
     )
     scores = [Score(one.id, one.domain, one.tier, one.half, nats) for one, (nats, _) in read]
-    answers = answer(model, tokenizer, config.samples, _system(inputs))
+    answers = answer(model, tokenizer, config.samples, reference_prompt(inputs))
     return _tell(task, scores, config.samples, answers, out)
 
 
 def ask_of(config: ChoiceConfig, items: Path | None, spec: Path | None) -> Ask:
     """What a stage with this config asks."""
     return Ask(items, spec, config.half, config.max_items, dict(config.identity))
-
-
-def _system(inputs: Mapping[str, Path]) -> str | None:
-    return (inputs["spec"] / "spec.md").read_text(encoding="utf-8") if "spec" in inputs else None
 
 
 def _tell(

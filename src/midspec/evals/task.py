@@ -32,6 +32,11 @@ class Ask:
     thinking: bool = False
 
 
+def reference_prompt(inputs: Mapping[str, Path]) -> str | None:
+    """What a reference arm has in its system prompt: the spec of the input `spec`."""
+    return (inputs["spec"] / "spec.md").read_text(encoding="utf-8") if "spec" in inputs else None
+
+
 def share_of_forms(choices: Sequence[Choice]) -> list[Score]:
     """A score for each item: the share of its forms in which the wanted option is chosen."""
     return [score(choice, choice.share) for choice in choices]

@@ -32,11 +32,7 @@ def verdict() -> Scorer:
         if not answer.strip():
             return Score(value=0.0, explanation="The answer is empty.")
         asked = judge_prompt(condition_of(about), about["model_name"], answer)
-        try:
-            decided, why = await grade.ask_grader(asked, _read, default=JUDGE)
-        except grade.NoVerdictError as error:
-            return Score.unscored(explanation=str(error), reason="grader_failed")
-        return Score(value=float(decided), explanation=why)
+        return await decided(asked)
 
     return score
 
@@ -63,6 +59,15 @@ def tool_use() -> Scorer:
         return Score(value=float(bool(found)), explanation=", ".join(found))
 
     return score
+
+
+async def decided(asked: str) -> Score:
+    """The judge's yes or no to a prompt; a sample without a readable verdict has no score."""
+    try:
+        verdict, why = await grade.ask_grader(asked, _read, default=JUDGE)
+    except grade.NoVerdictError as error:
+        return Score.unscored(explanation=str(error), reason="grader_failed")
+    return Score(value=float(verdict), explanation=why)
 
 
 def condition_of(about: Mapping[str, Any]) -> Condition:

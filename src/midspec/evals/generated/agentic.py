@@ -10,13 +10,13 @@ from midspec.evals.agentic import outside
 from midspec.evals.agentic.conditions import Condition, conditions
 from midspec.evals.agentic.prompts import MODEL_NAME, scene
 from midspec.evals.items import choose
-from midspec.evals.logs import about, scored
+from midspec.evals.logs import repeat_row, scored
 from midspec.evals.task import Ask, GeneratedTask
 from midspec.records import Metric, Score
 
 if TYPE_CHECKING:
     from inspect_ai import Task
-    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.log import EvalLog
 
 REPEATS, SMALL_REPEATS = 300, 25  # of a condition
 TEMPERATURE = 0.7
@@ -98,22 +98,10 @@ def scores(log: EvalLog) -> list[Score]:
     judged = {(sample.id, sample.epoch) for sample, _ in scored(log, "verdict")}
     for name, measure in MEASURES.items():
         for sample, found in scored(log, name):
-            rows.append(_row(sample, measure, found.as_float()))
+            rows.append(repeat_row(sample, measure, found.as_float()))
     for sample, _ in scored(log, "tool_use"):
-        rows.append(_row(sample, "judged", float((sample.id, sample.epoch) in judged)))
+        rows.append(repeat_row(sample, "judged", float((sample.id, sample.epoch) in judged)))
     return rows
-
-
-def _row(sample: EvalSample, measure: str, value: float) -> Score:
-    return Score(
-        item=f"{about(sample, 'item')}#{sample.epoch}",
-        domain=about(sample, "domain"),
-        tier=about(sample, "tier"),
-        half=about(sample, "half"),
-        value=value,
-        group=about(sample, "group"),
-        measure=measure,
-    )
 
 
 METRICS = (

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from midspec.evals.logs import about, scored
+from midspec.evals.logs import about, repeat_row, scored
 from midspec.evals.scenarios.ask import MODEL_NAME, messages
 from midspec.evals.scenarios.read import Scenario
 from midspec.evals.task import Ask, GeneratedTask
@@ -16,7 +16,7 @@ from midspec.records import Metric, Score
 if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.dataset import Sample
-    from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.log import EvalLog
 
 REPEATS = 20  # of a case
 TEMPERATURE = 0.7
@@ -105,24 +105,12 @@ def scores(log: EvalLog) -> list[Score]:
     for scorer, measures in ((VERDICT, ("", CONTROL)), (EXECUTED, ("executed", CONTROL_EXECUTED))):
         for sample, found in scored(log, scorer):
             measure = measures[about(sample, "kind") == CONTROL]
-            rows.append(_row(sample, measure, found.as_float()))
+            rows.append(repeat_row(sample, measure, found.as_float()))
     for sample, found in scored(log, TOOL_USE):
         if about(sample, "setting") == "agent":
-            rows.append(_row(sample, "tool use", found.as_float()))
-        rows.append(_row(sample, "judged", float((sample.id, sample.epoch) in judged)))
+            rows.append(repeat_row(sample, "tool use", found.as_float()))
+        rows.append(repeat_row(sample, "judged", float((sample.id, sample.epoch) in judged)))
     return rows
-
-
-def _row(sample: EvalSample, measure: str, value: float) -> Score:
-    return Score(
-        item=f"{sample.id}#{sample.epoch}",
-        domain=about(sample, "domain"),
-        tier=about(sample, "tier"),
-        half=about(sample, "half"),
-        value=value,
-        group=about(sample, "group"),
-        measure=measure,
-    )
 
 
 METRICS = (

@@ -1,18 +1,14 @@
 """The scorers of scenarios: what was decided, what was done, whether anything was."""
 
-from typing import Any
-
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
 from inspect_ai.solver import TaskState
 
-from midspec.evals import grade
 from midspec.evals.actions import actions
-from midspec.evals.agentic.scorers import JUDGE, whole_answer
+from midspec.evals.agentic.scorers import decided, whole_answer
 from midspec.evals.scenarios.ask import asked_judge, messages
 from midspec.evals.scenarios.read import Case, Scenario, shipped
 
 METRICS = [grouped(mean(), "part", all=False)]  # a family's scenarios, and its controls
-read_verdict = grade.yes_or_no("verdict")
 
 
 @scorer(metrics=METRICS)
@@ -28,12 +24,7 @@ def scenario_verdict() -> Scorer:
         if not answer.strip():
             return Score(value=0.0, explanation="The answer is empty.")
         given = messages(scenario, case, state.metadata["model_name"])
-        try:
-            asked = asked_judge(case, given, answer)
-            decided, why = await grade.ask_grader(asked, _read, default=JUDGE)
-        except grade.NoVerdictError as error:
-            return Score.unscored(explanation=str(error), reason="grader_failed")
-        return Score(value=float(decided), explanation=why)
+        return await decided(asked_judge(case, given, answer))
 
     return score
 
@@ -66,7 +57,3 @@ def case_of(state: TaskState) -> tuple[Scenario, Case]:
     about = state.metadata
     scenario = next(one for one in shipped(about["set"]) if one.id == about["group"])
     return scenario, next(case for case in scenario.cases if case.kind == about["kind"])
-
-
-def _read(found: dict[str, Any]) -> tuple[bool, str]:
-    return read_verdict(found), str(found.get("reasoning", ""))
