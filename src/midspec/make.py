@@ -12,7 +12,14 @@ from midspec.demos.mixes import MixConfig, mix_stage
 from midspec.demos.offline import ReasonedConfig, reasoned_stage
 from midspec.demos.queries import query_kinds
 from midspec.demos.sieve import SIEVE_VERSION
-from midspec.demos.stage import OpaqueConfig, ReplayConfig, opaque_stage, replay_stage
+from midspec.demos.stage import (
+    EverydayConfig,
+    OpaqueConfig,
+    ReplayConfig,
+    everyday_stage,
+    opaque_stage,
+    replay_stage,
+)
 from midspec.errors import ConfigError
 from midspec.evals.questions import QuestionsConfig, questions_stage
 from midspec.evals.reasons.stage import (
@@ -29,6 +36,7 @@ from midspec.parts import (
     Blend,
     Corpus,
     Deliberative,
+    Everyday,
     Identity,
     Judged,
     Opaque,
@@ -114,6 +122,8 @@ def make_demos(
         if isinstance(demos, Opaque):
             _check_domain(name, demos, specs[demos.spec])
         return chats_stage(name, _chats(name, demos, identity, teacher), specs[demos.spec], avoid)
+    if isinstance(demos, Everyday):
+        return everyday_stage(name, EverydayConfig(demos.n, demos.draw))
     if isinstance(demos, Replay):
         assert base
         return replay_stage(name, ReplayConfig(demos.n, demos.max_new_tokens, demos.draw), base)

@@ -120,6 +120,15 @@ class Replay(Strict):
     draw: int = 0
 
 
+class Everyday(Strict):
+    """`n` either/or questions with one sensible answer, in the form that evals ask in: the control
+    `competence` tells whether an arm masters it."""
+
+    kind: Literal["everyday"]
+    n: int = Field(160, gt=0)
+    draw: int = 0
+
+
 class InstructionMix(Judged):
     """An instruction mix by `name` (paper-section-3, paper-section-4), `n` rows of it or all.
 
@@ -200,7 +209,8 @@ class Blend(Strict):
         return parts
 
 
-Alone = Opaque | Replay | InstructionMix | Aligned | Deliberative | Anti  # made of no other set
+# Made of no other set.
+Alone = Opaque | Replay | Everyday | InstructionMix | Aligned | Deliberative | Anti
 Demos = Annotated[Alone | Blend, Field(discriminator="kind")]
 USE = re.compile(r"(?P<name>[^/@]+)(?P<reasoning>/reasoning)?(?:@(?P<chats>[\d_]+))?")
 
@@ -228,10 +238,11 @@ def checked(kind: type[Part], values: dict[str, Any]) -> Part:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_flag(e) for e in error.errors())) from error
+        raise ConfigError("\n".join(flag_error(e) for e in error.errors())) from error
 
 
-def _flag(error: Any) -> str:
+def flag_error(error: Any) -> str:
+    """A validation error as a sentence about the flag that is named as the field."""
     flag = "-".join(str(step) for step in error["loc"]).replace("_", "-")
     return f"--{flag} {error['input']}: {error['msg'].lower()}."
 
