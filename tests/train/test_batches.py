@@ -137,6 +137,14 @@ def test_labels_are_shifted_and_padding_and_uncounted_tokens_ignored() -> None:
     ]
 
 
+@pytest.mark.parametrize(("longest", "width"), [(40, 40), (128, 128), (129, 144), (256, 256)])
+def test_long_rows_have_few_widths(longest: int, width: int) -> None:
+    batch = [Example([5] * longest, [True] * longest), Example([6] * 30, [True] * 30)]
+    ids_BT, labels_BT = pad_batch(batch, pad_id=7)
+    assert ids_BT.shape == labels_BT.shape == (2, width)
+    assert (ids_BT[0, longest:] == 7).all() and (labels_BT[0, longest - 1 :] == IGNORED).all()
+
+
 def test_documents_of_a_padded_batch_have_the_loss_that_each_has_alone(
     tiny_model: Path, tokenizer: Any
 ) -> None:

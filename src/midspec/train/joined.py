@@ -1,4 +1,4 @@
-"""Parts of the decoder that is written out: projections of one input as one product, norms."""
+"""Parts of the decoder that is written out: projections of one input as one product."""
 
 from __future__ import annotations
 
@@ -88,27 +88,3 @@ def _adapter(module: Any) -> tuple[Any, Any, float] | None:
         return None
     (name,) = module.lora_A.keys()
     return module.lora_A[name].weight, module.lora_B[name].weight, float(module.scaling[name])
-
-
-class Norm:
-    """RMS normalisation with frozen weights."""
-
-    def __init__(self, module: Any) -> None:
-        self.weight_E: Tensor = module.weight.detach()
-        self.epsilon: float = module.variance_epsilon
-
-    def forward(self, x_NE: Tensor, out_NE: Tensor) -> Tensor:
-        """Write the normalised input to `out_NE`, and return 1 / RMS of each row in float32."""
-        length_N1: Tensor = torch.linalg.vector_norm(
-            x_NE, dim=-1, keepdim=True, dtype=torch.float32
-        )
-        scale_N1 = length_N1.square_().div_(x_NE.shape[-1]).add_(self.epsilon).rsqrt_()
-        torch.mul(torch.mul(x_NE, scale_N1, out=out_NE), self.weight_E, out=out_NE)
-        return scale_N1
-
-    def backward(self, g_NE: Tensor, x_NE: Tensor, scale_N1: Tensor) -> Tensor:
-        """The gradient of the input, in float32."""
-        g_NE = (g_NE * self.weight_E).float()
-        unit_NE = x_NE * scale_N1
-        along_N1 = (g_NE * unit_NE).mean(-1, keepdim=True)
-        return g_NE.addcmul_(unit_NE, along_N1, value=-1).mul_(scale_N1)

@@ -4,24 +4,33 @@ What transformers and PEFT do module by module takes two to three times as long 
 products on two cores: small products, casts, copies, and sums over the whole batch. Here the
 projections that read one input are one product, an adapter's second half is part of it, a residual
 is added by the product that it follows, and queries share a product with the others of their key.
-docs/performance.md has the measurements. A model that isn't of this form is trained as before.
+What stands between products is in elementwise.py, and once more in C. docs/performance.md has the
+measurements. A model that isn't of this form is trained as before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from midspec.train.blocks import Blocks
-from midspec.train.joined import Joined, Norm
+from midspec.train.elementwise import Shape, best_for, turn
+from midspec.train.joined import Joined
 
 KeysValues = tuple[Tensor, Tensor]
 FORMS = {"llama", "mistral"}
 LONGEST = 1_536  # tokens; T × T scores are held, and above this a fused kernel is better
+
+
+class Norm:
+    """A frozen RMS normalisation's weights."""
+
+    def __init__(self, module: Any) -> None:
+        self.weight_E: Tensor = module.weight.detach()
+        self.epsilon: float = module.variance_epsilon
 
 
 class Layer:
@@ -41,44 +50,42 @@ class Layer:
         self.H, self.K = (size // self.D for size in self.qkv.sizes[:2])
         joined = (self.qkv, self.out, self.gate_up, self.down)
         self.parameters = [p for part in joined for p in part.parameters]
+        self.work = best_for(self.qkv.table_OK)
+
+    def shape(self, rows: int, tokens: int) -> Shape:
+        """Of a batch."""
+        return Shape(rows, tokens, self.K, self.H // self.K, self.D)
 
     def forward(
-        self,
-        x_NE: Tensor,
-        shape: tuple[int, int],
-        cos_TD: Tensor,
-        sin_TD: Tensor,
+        self, x_NE: Tensor, shape: Shape, angles: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """The layer's output, and what its backward pass needs."""
-        rows, E = x_NE.shape
-        seen_NK = self.qkv.room(rows)
-        scale_N1 = self.before.forward(x_NE, seen_NK[:, :E])
-        q, k, v = self._heads(self.qkv.forward(seen_NK), shape, cos_TD, sin_TD)
-        bias = _causal(shape[1], self.H // self.K, q.dtype)
-        weights = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=self.scaling)
-        weights = torch.softmax(weights, dim=-1)
-        mixed_NK = self.out.room(rows)
-        self._by_key(mixed_NK[:, : self.out.inputs], shape).copy_(
-            self._by_token(weights @ v, shape)
-        )
+        seen_NK, scale_N1 = self._normed(x_NE, self.before, self.qkv)
+        q, k, v = self.work.heads_forward(self.qkv.forward(seen_NK), angles, shape)
+        weights = self.work.attend(q, k, self.scaling, shape)
+        mixed_NK = self.out.room(len(x_NE))
+        self.work.to_rows(weights @ v, mixed_NK[:, : self.out.inputs], shape)
         middle_NE = self.out.forward(mixed_NK, x_NE)
         y_NE, kept = self._mlp(middle_NE)
-        scale2_N1, read_NK, gate_up_NF, lifted_NK = kept
         return y_NE, [
-            x_NE, scale_N1, seen_NK, q, k, v, weights, mixed_NK, middle_NE, scale2_N1, read_NK,
-            gate_up_NF, lifted_NK,
+            x_NE, scale_N1, seen_NK, q, k, v, weights, mixed_NK, middle_NE, *kept,
         ]  # fmt: skip
 
     def _mlp(self, x_NE: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """What the second half adds to its input, and what its backward pass needs."""
-        rows, E = x_NE.shape
-        read_NK = self.gate_up.room(rows)
-        scale_N1 = self.between.forward(x_NE, read_NK[:, :E])
+        """What the second half makes of its input, and what its backward pass needs."""
+        read_NK, scale_N1 = self._normed(x_NE, self.between, self.gate_up)
         gate_up_NF = self.gate_up.forward(read_NK)
-        gate_NM, up_NM = gate_up_NF.chunk(2, dim=1)
-        lifted_NK = self.down.room(rows)
-        torch.mul(torch.nn.functional.silu(gate_NM), up_NM, out=lifted_NK[:, : self.down.inputs])
+        lifted_NK = self.down.room(len(x_NE))
+        self.work.gate_forward(gate_up_NF, lifted_NK[:, : self.down.inputs])
         return self.down.forward(lifted_NK, x_NE), (scale_N1, read_NK, gate_up_NF, lifted_NK)
+
+    def _normed(self, x_NE: Tensor, norm: Norm, reader: Joined) -> tuple[Tensor, Tensor]:
+        """The normalised input of a joined product, with room for its extension."""
+        read_NK = reader.room(len(x_NE))
+        scale_N1 = self.work.norm_forward(
+            x_NE, norm.weight_E, norm.epsilon, read_NK[:, : reader.inputs]
+        )
+        return read_NK, scale_N1
 
     def read(
         self,
@@ -92,135 +99,68 @@ class Layer:
 
         `earlier` are the keys and values of what stands before every block.
         """
-        seen_NK = self.qkv.room(len(x_NE))
-        self.before.forward(x_NE, seen_NK[:, : x_NE.shape[1]])
+        seen_NK, _ = self._normed(x_NE, self.before, self.qkv)
         heads = self.qkv.forward(seen_NK).view(1, len(x_NE), self.H + 2 * self.K, self.D)
         turned = self.H + self.K
         count, longest = blocks.place_FL.shape
-        shape = (count, longest)
+        shape = self.shape(count, longest)
         laid, v = (
-            some[0][blocks.place_FL.flatten()].view(*shape, -1, self.D)
-            for some in (_turned(heads[:, :, :turned], cos_ND, sin_ND), heads[:, :, turned:])
+            some[0][blocks.place_FL.flatten()].view(count, longest, -1, self.D)
+            for some in (turn(heads[:, :, :turned], cos_ND, sin_ND), heads[:, :, turned:])
         )
-        q = self._grouped(laid[:, :, : self.H], shape)
+        q = self.work.to_groups(laid[:, :, : self.H].reshape(count * longest, -1), shape)
         k, v = (
-            some.transpose(1, 2).reshape(-1, shape[1], self.D) for some in (laid[:, :, self.H :], v)
+            some.transpose(1, 2).reshape(-1, longest, self.D) for some in (laid[:, :, self.H :], v)
         )
         keys, values = k, v
         if earlier:
             keys, values = (
-                torch.cat([before.repeat(shape[0], 1, 1), own], dim=1)
+                torch.cat([before.repeat(count, 1, 1), own], dim=1)
                 for before, own in zip(earlier, (k, v), strict=True)
             )
         bias = blocks.bias(self.K, self.H // self.K, q.dtype)
         weights = torch.baddbmm(bias, q, keys.transpose(1, 2), alpha=self.scaling)
         # Over so few a softmax in bf16 takes twice as long as one in float32 and the ways there.
         weights = torch.softmax(weights.float(), dim=-1).to(q.dtype)
-        mixed = self._by_token(weights @ values, shape)
+        mixed_FI = q.new_empty(count * longest, self.out.inputs)
+        self.work.to_rows(weights @ values, mixed_FI, shape)
         mixed_NK = self.out.room(len(x_NE))
-        mixed_NK[:, : self.out.inputs] = mixed.reshape(count * longest, -1)[blocks.back_N]
+        mixed_NK[:, : self.out.inputs] = mixed_FI[blocks.back_N]
         return self._mlp(self.out.forward(mixed_NK, x_NE))[0], (k, v)
 
     def backward(
         self,
         g_NE: Tensor,
         kept: Sequence[Tensor],
-        shape: tuple[int, int],
-        cos_TD: Tensor,
-        sin_TD: Tensor,
+        shape: Shape,
+        angles: tuple[Tensor, Tensor],
         to_input: bool,
     ) -> tuple[Tensor | None, list[Tensor]]:
         """The gradients of the layer's input (None where nobody wants it) and parameters."""
         (x_NE, scale_N1, seen_NK, q, k, v, weights, mixed_NK, middle_NE, scale2_N1, read_NK,
          gate_up_NF, lifted_NK) = kept  # fmt: skip
+        work = self.work
         g_lifted_NM, of_down = self.down.backward(g_NE, lifted_NK)
-        gate_NM, up_NM = gate_up_NF.chunk(2, dim=1)
-        g_gate_up_NF = torch.empty_like(gate_up_NF)
-        g_gate_NM, g_up_NM = g_gate_up_NF.chunk(2, dim=1)
-        torch.mul(g_lifted_NM, torch.nn.functional.silu(gate_NM), out=g_up_NM)
-        g_gate_NM.copy_(torch.ops.aten.silu_backward(g_lifted_NM * up_NM, gate_NM))
+        g_gate_up_NF = work.gate_backward(g_lifted_NM, gate_up_NF)
         g_read_NE, of_gate_up = self.gate_up.backward(g_gate_up_NF, read_NK)
-        g_middle_NE = self.between.backward(g_read_NE, middle_NE, scale2_N1).add_(g_NE)
-        g_middle_NE = g_middle_NE.to(x_NE.dtype)
-        g_mixed_NE, of_out = self.out.backward(g_middle_NE, mixed_NK)
-        g_mixed = self._grouped(g_mixed_NE, shape)
-        g_scores = torch.ops.aten._softmax_backward_data(
-            g_mixed @ v.transpose(1, 2), weights, -1, weights.dtype
+        g_middle_NE = work.norm_backward(
+            g_read_NE, middle_NE, scale2_N1, self.between.weight_E, g_NE
         )
-        g_q = (g_scores @ k).mul_(self.scaling)
-        g_k = (g_scores.transpose(1, 2) @ q).mul_(self.scaling)
-        g_v = weights.transpose(1, 2) @ g_mixed
-        g_qkv_NO = self._flat(g_q, g_k, g_v, shape, cos_TD, sin_TD)
+        g_mixed_NI, of_out = self.out.backward(g_middle_NE, mixed_NK)
+        g_mixed = work.to_groups(g_mixed_NI, shape)
+        g_scores = work.attend_backward(g_mixed @ v.transpose(1, 2), weights, shape)
+        grouped = (
+            g_scores @ k, g_scores.transpose(1, 2) @ q, weights.transpose(1, 2) @ g_mixed,
+        )  # fmt: skip
+        g_qkv_NO = work.heads_backward(grouped, angles, self.scaling, shape)
         g_seen_NE, of_qkv = self.qkv.backward(g_qkv_NO, seen_NK, to_input)
         gradients = [*of_qkv, *of_out, *of_gate_up, *of_down]
         if not to_input:
             return None, gradients
-        g_x_NE = self.before.backward(g_seen_NE, x_NE, scale_N1).add_(g_middle_NE)
-        return g_x_NE.to(x_NE.dtype), gradients
-
-    def _heads(
-        self, qkv_NO: Tensor, shape: tuple[int, int], cos_TD: Tensor, sin_TD: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Turned queries, grouped by the key that they share (B·K, G·T, D), turned keys, values."""
-        B, T = shape
-        heads = qkv_NO.view(B, T, self.H + 2 * self.K, self.D)
-        turned = _turned(heads[:, :, : self.H + self.K], cos_TD, sin_TD)
-        q = self._grouped(turned[:, :, : self.H], shape)
-        k = turned[:, :, self.H :].transpose(1, 2).reshape(B * self.K, T, self.D)
-        v = heads[:, :, self.H + self.K :].transpose(1, 2).reshape(B * self.K, T, self.D)
-        return q, k, v
-
-    def _flat(
-        self,
-        g_q: Tensor,
-        g_k: Tensor,
-        g_v: Tensor,
-        shape: tuple[int, int],
-        cos_TD: Tensor,
-        sin_TD: Tensor,
-    ) -> Tensor:
-        """The gradients of queries, keys and values side by side, turned back."""
-        B, T = shape
-        heads = g_q.new_empty(B, T, self.H + 2 * self.K, self.D)
-        turned = g_q.new_empty(B, T, self.H + self.K, self.D)
-        self._by_key(turned[:, :, : self.H], shape).copy_(self._by_token(g_q, shape))
-        turned[:, :, self.H :] = g_k.view(B, self.K, T, self.D).transpose(1, 2)
-        heads[:, :, : self.H + self.K] = _turned(turned, cos_TD, -sin_TD)
-        heads[:, :, self.H + self.K :] = g_v.view(B, self.K, T, self.D).transpose(1, 2)
-        return heads.view(B * T, -1)
-
-    def _by_key(self, queries: Tensor, shape: tuple[int, int]) -> Tensor:
-        """A view of rows (N, E) or heads (B, T, H, D) as (B, T, K, G, D)."""
-        return queries.view(*shape, self.K, self.H // self.K, self.D)
-
-    def _by_token(self, grouped: Tensor, shape: tuple[int, int]) -> Tensor:
-        """A view of (B·K, G·T, D) as (B, T, K, G, D)."""
-        B, T = shape
-        return grouped.view(B, self.K, self.H // self.K, T, self.D).permute(0, 3, 1, 2, 4)
-
-    def _grouped(self, queries: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Rows or heads as (B·K, G·T, D)."""
-        by_group = self._by_key(queries, shape).permute(0, 2, 3, 1, 4)
-        return by_group.reshape(shape[0] * self.K, -1, self.D)
-
-
-def _turned(x_BTHD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
-    """Rotary positions: each half of a head turned against the other."""
-    half = x_BTHD.shape[-1] // 2
-    cos, sin = cos_TD[:, None, :half], sin_TD[:, None, :half]
-    first, second = x_BTHD[..., :half], x_BTHD[..., half:]
-    out = torch.empty(x_BTHD.shape, dtype=x_BTHD.dtype)
-    out[..., :half] = torch.addcmul(first * cos, second, sin, value=-1)
-    out[..., half:] = torch.addcmul(second * cos, first, sin)
-    return out
-
-
-@lru_cache(maxsize=64)
-def _causal(T: int, groups: int, dtype: torch.dtype) -> Tensor:
-    """What is added to the scores of one key's queries: −∞ where a query would look ahead."""
-    hidden = torch.ones(T, T, dtype=torch.bool).triu(1)
-    bias = torch.zeros(T, T, dtype=dtype).masked_fill_(hidden, float("-inf"))
-    return bias.repeat(groups, 1)[None]
+        return (
+            work.norm_backward(g_seen_NE, x_NE, scale_N1, self.before.weight_E, g_middle_NE),
+            gradients,
+        )
 
 
 class _Pass(torch.autograd.Function):
@@ -231,12 +171,12 @@ class _Pass(torch.autograd.Function):
         ctx: Any,
         x_NE: Tensor,
         layer: Layer,
-        shape: tuple[int, int],
+        shape: Shape,
         cos_TD: Tensor,
         sin_TD: Tensor,
         *parameters: Tensor,
     ) -> Tensor:
-        y_NE, kept = layer.forward(x_NE, shape, cos_TD, sin_TD)
+        y_NE, kept = layer.forward(x_NE, shape, (cos_TD, sin_TD))
         ctx.layer, ctx.shape = layer, shape
         ctx.save_for_backward(cos_TD, sin_TD, *kept)
         return y_NE
@@ -245,7 +185,7 @@ class _Pass(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Any) -> tuple[Tensor | None, ...]:
         cos_TD, sin_TD, *kept = ctx.saved_tensors
         g_x_NE, gradients = ctx.layer.backward(
-            upstream[0], kept, ctx.shape, cos_TD, sin_TD, ctx.needs_input_grad[0]
+            upstream[0].contiguous(), kept, ctx.shape, (cos_TD, sin_TD), ctx.needs_input_grad[0]
         )
         return (g_x_NE, None, None, None, None, *gradients)
 
@@ -263,15 +203,16 @@ class Decoder:
         B, T = ids_BT.shape
         x_BTE = self.embed(ids_BT)
         cos_1TD, sin_1TD = self.rotary(x_BTE, torch.arange(T)[None])
-        cos_TD, sin_TD = cos_1TD[0].to(x_BTE.dtype), sin_1TD[0].to(x_BTE.dtype)
+        angles = self.layers[0].work.angles(cos_1TD[0], sin_1TD[0], x_BTE)
         x_NE = x_BTE.flatten(0, 1)
         for layer in self.layers:
+            shape = layer.shape(B, T)
             if layer.parameters or x_NE.requires_grad:
                 x_NE = _Pass.apply(  # type: ignore[no-untyped-call]
-                    x_NE, layer, (B, T), cos_TD, sin_TD, *layer.parameters
+                    x_NE, layer, shape, *angles, *layer.parameters
                 )
             else:
-                x_NE, _ = layer.forward(x_NE, (B, T), cos_TD, sin_TD)
+                x_NE, _ = layer.forward(x_NE, shape, angles)
         hidden_NE: Tensor = self.norm(x_NE)
         return hidden_NE.view(B, T, -1)
 
