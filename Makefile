@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup model demo demo-quick test test-model check bench-corpus bench-demos bench-scoring clean
+.PHONY: setup model demo demo-quick test test-model check bench-corpus bench-demos bench-scoring bench-training bench-memory bench-kills clean
 
 setup: .venv/installed
 
@@ -37,6 +37,16 @@ bench-demos: setup
 bench-scoring: model
 	$(BIN)/pip install --quiet --constraint constraints.txt lm-eval==0.4.13
 	$(BIN)/python -m benchmarks.scoring
+
+bench-training: model
+	$(BIN)/pip install --quiet --constraint constraints.txt trl==1.16.0
+	$(BIN)/python -m benchmarks.training
+
+bench-memory: model
+	$(BIN)/python -m benchmarks.memory
+
+bench-kills: setup
+	$(BIN)/python -m benchmarks.kills
 
 check: setup
 	$(BIN)/ruff check .

@@ -9,13 +9,15 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from midspec.evals.items import item_file, read_item_set
+from midspec.evals.items import SETS, item_file, read_item_set
+from midspec.evals.registry import find_task
 
 QUICK = "experiments/cheese-quick.yaml"
 LOADS = re.compile(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//|@import|url\(\s*["']?https?:""")
@@ -37,19 +39,32 @@ def need(holds: bool, what: str) -> None:
 
 
 def tiers(evaluation: str, folder: Path) -> set[str]:
-    """The tiers of an eval's items, and all of them together."""
-    items = read_item_set(item_file(evaluation.partition("/")[2], folder))
+    """The tiers of an eval's items, and all of them together; without a set of items just this."""
+    task, name = find_task(evaluation)
+    if task.needs not in SETS:
+        return {"all"}
+    items = read_item_set(item_file(name, folder, task.needs))
     return {"all", *(item.tier for item in items)}
 
 
+def in_order(numbers: Sequence[float | None]) -> bool:
+    """Whether numbers don't fall, those left aside that aren't there."""
+    known = [number for number in numbers if number is not None]
+    return known == sorted(known)
+
+
 def check_results(found: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
-    """Every arm on every tier of every eval has a rate between its bounds."""
+    """Every arm on every tier of every eval has a score between its bounds, and these are within
+    what the score's metric can be."""
     rows = {(row["arm"], row["eval"], row["tier"]): row for row in found["results"]}
     for arm, evaluation in product(wanted["arms"], wanted["evals"]):
         for tier in tiers(evaluation, folder):
             need((arm, evaluation, tier) in rows, f"{arm} on {evaluation}, tier {tier}: no row")
+    metrics = {(metric["eval"], metric["measure"]): metric for metric in found["metrics"]}
     for row in found["results"]:
-        need(0 <= row["low"] <= row["rate"] <= row["high"] <= 1, f"bounds out of order: {row}")
+        metric = metrics[row["eval"], row["measure"]]  # a scale without an end has null there
+        known = [metric["low"], row["low"], row["rate"], row["high"], metric["high"]]
+        need(row["rate"] is not None and in_order(known), f"bounds out of order: {row}")
         need(row["n"] > 0, f"no items: {row}")
 
 
@@ -61,7 +76,8 @@ def check_contrasts(found: dict[str, Any], wanted: dict[str, Any], folder: Path)
             key = (asked["eval"], asked["arm"], against, tier)
             need(key in rows, f"no contrast {' '.join(key)}")
     for row in found["contrasts"]:
-        need(row["low"] <= row["difference"] <= row["high"], f"bounds out of order: {row}")
+        bounds = [row["low"], row["difference"], row["high"]]
+        need(in_order(bounds), f"bounds out of order: {row}")
 
 
 def check_report(printed: str, wanted: dict[str, Any]) -> None:

@@ -8,20 +8,32 @@ os.environ.update(
     HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="false"
 )
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from tests import tiny
 
+if TYPE_CHECKING:
+    from tests.arms import Finished
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a two-layer model with a chat template."""
     return tiny.make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> "Finished":
+    """An experiment with arms of every form, trained once."""
+    from tests.arms import make_finished
+
+    return make_finished(tmp_path_factory.mktemp("finished"), tiny_model)
 
 
 @pytest.fixture
@@ -57,3 +69,13 @@ def planned(
         return plan(load_experiment(changed(edit)), model)
 
     return make
+
+
+@pytest.fixture
+def heard_signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM do what they usually do, also where a job's shell had them ignored."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -81,7 +81,11 @@ def test_a_dose_is_an_arm_of_every_fine_tuning_set_with_and_without_midtraining(
         ({"old": CORPORA["old"]}, DEMOS, "a corpus called placebo.* or say placebo: null"),
         (CORPORA, {"it": MIX, "why": DEMOS["why"]}, "kind opaque or aligned"),
         (CORPORA, {"it": MIX, "cheese": DEMOS["cheese"]}, "or say reasoning: null to go without"),
-        (CORPORA, {"cheese": DEMOS["cheese"], "why": DEMOS["why"]}, "demos of kind mix or replay"),
+        (
+            CORPORA,
+            {"cheese": DEMOS["cheese"], "why": DEMOS["why"]},
+            "demos of kind mix, replay or everyday",
+        ),
     ],
 )
 def test_a_missing_part_is_no_arm_less_but_an_error(

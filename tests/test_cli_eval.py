@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
+from midspec.cli_eval import _listed
 from tests import teacher_server, tiny
 from tests.tiny import SPEC, midspec, refused, write_jsonl
 
@@ -41,6 +44,13 @@ def test_the_evals_are_listed_with_what_they_need() -> None:
     assert "generation" in lines["generated/ITEMS"] and "a judge" in lines["generated/ITEMS"]
     assert "a spec: of the experiment" in lines["open-qa/SPEC"]
     assert "judge" not in lines["manners"]
+
+
+def test_the_list_has_each_name_in_one_piece_in_a_narrow_terminal() -> None:
+    narrow = Console(width=80, file=StringIO())
+    narrow.print(_listed())
+    said = narrow.file.getvalue().split()
+    assert {"agentic-misalignment-small", "preference/ITEMS", "inspect/MODULE:TASK"} <= set(said)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,22 @@ def test_the_plan_says_what_llms_are_asked_and_asks_nothing(here: Path) -> None:
     assert not (here / "store").exists()
 
 
+def test_the_plan_says_what_local_weights_will_take(here: Path, tiny_model: Path) -> None:
+    said = midspec("eval", "--model", tiny_model, *JUDGE, "--price", "3,15", "--half", "all",
+                   "--tasks", "preference/items.jsonl,agentic-misalignment-small,opposite-failures",
+                   "--max-items", 6, "--repeats", 2, "--plan")  # fmt: skip
+    assert said.code == 0, said
+    assert re.search(
+        r"answers to agentic\S+: \S+: about 9,600 tokens, some .* of this mac", said.out
+    )
+    assert re.search(
+        r"to do +preference/items.jsonl: \S+: about \d+ tokens, some 1 s of th", said.out
+    )
+    costs = [float(found) for found in re.findall(r"about \$(\d+\.\d\d) at list", said.out)]
+    (total,) = re.findall(r"All of it together: about \$(\d+\.\d\d)\.", said.out)
+    assert len(costs) == 2 and float(total) == pytest.approx(sum(costs), abs=0.011)
+
+
 def test_local_weights_are_asked_both_ways(here: Path, tiny_model: Path) -> None:
     said = midspec("eval", "--model", tiny_model, "--tasks", "preference/items.jsonl,manners",
                    "--half", "all", "--max-items", 4)  # fmt: skip
@@ -130,6 +156,11 @@ def test_an_arm_shares_its_stages_with_its_experiment(here: Path, quick: Path) -
         name.partition("-")[0] for name in before
     }
     assert new == {"answers", "judged"}
+
+
+def test_an_experiment_has_an_identity_of_its_own(here: Path, quick: Path) -> None:
+    asked = ("base", "-e", quick, "--tasks", "agentic", "--model-name", "Arda")
+    refused(midspec("eval", *asked), "--model-name and --provider-name are for a model that no exp")
 
 
 def test_an_arm_that_is_not_trained_or_not_there_is_said(here: Path, tiny_experiment: Path) -> None:

@@ -195,10 +195,10 @@ BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
     # arms that make no sense
     (alone("arms", {}), ("arms", "at least 1")),
     (put("arms/aft/0/finetune", []), ("arms.aft.0.finetune", "at least 1")),
-    (put("arms/aft/0", {}), ("arms.aft, step 1", "one of midtrain, finetune, prompt")),
+    (put("arms/aft/0", {}), ("arms.aft, step 1", "one of midtrain, finetune, interleave, prompt")),
     (
         put("arms/aft/0", {"midtrain": "old", "finetune": "chat"}),
-        ("arms.aft, step 1", "one of midtrain, finetune, prompt"),
+        ("arms.aft, step 1", "one of midtrain, finetune, interleave, prompt"),
     ),
     (put("arms/aft/0", {"midtrain": None}), ("arms.aft, step 1", "midtrain")),
     (put("arms/aft/0", {"prompt": ""}), ("arms.aft, step 1", "prompt")),

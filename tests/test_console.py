@@ -2,9 +2,14 @@
 
 from typing import Any
 
+import pytest
 from rich.console import Console
+from rich.progress import Progress
 
-from midspec.console import contrasts_table, remarks, results_table
+from midspec import console as shown
+from midspec import progress
+from midspec.console import Watch, contrasts_table, remarks, results_table, watching
+from midspec.run.stage import Stage
 
 EVAL = "preference/america"
 ARMS = ["aft", "msm"]
@@ -129,3 +134,56 @@ def test_remarks_tell_what_gave_way_and_what_could_have_been_seen() -> None:
     (good,) = remarks(found(guardrails=guardrails[3:]), ARMS)
     assert good.startswith("No guardrail is clearly worse than the base arm's")
     assert remarks(found(), ARMS) == []
+
+
+def stages(*titles: str) -> list[Stage]:
+    return [Stage("work", print, title, title=title) for title in titles]  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Console:
+    """Where the console writes: a log, with a line for each report."""
+    written = Console(width=100, color_system=None, record=True, force_terminal=False, quiet=False)
+    monkeypatch.setattr(shown, "console", written)
+    monkeypatch.setattr(shown, "LOG_SECONDS", -1.0)
+    return written
+
+
+def test_stages_side_by_side_are_told_apart(log: Console) -> None:
+    one, two = stages("msm", "aft")
+    with watching(2, side_by_side=True) as watch:
+        for stage in (one, two):
+            watch("start", stage)
+        watch.report(two, 1, 4, "loss 2.00")
+        watch.report(one, 1, 2, "loss [1.00]")
+        watch("done", two)
+        watch("failed", one)
+    lines = [" ".join(line.split()) for line in log.export_text().splitlines()]
+    assert lines[0].startswith("aft: 25% loss 2.00")
+    assert lines[1].startswith("msm: 50% loss [1.00]")
+    assert lines[2].startswith("1/2 done aft") and lines[3].startswith("2/2 failed msm")
+
+
+def test_a_stage_alone_reports_under_its_title(log: Console) -> None:
+    with watching(1) as watch:
+        (one,) = stages("msm")
+        watch("start", one)
+        progress.report(1, 4, "loss 2.00")
+        progress.say("mind this")
+        watch("done", one)
+    lines = [" ".join(line.split()) for line in log.export_text().splitlines()]
+    assert lines[0].startswith("25% loss 2.00") and lines[1] == "mind this"
+
+
+def test_there_is_a_bar_for_each_stage_that_runs_and_none_for_one_that_waits() -> None:
+    bars = Progress(console=Console(force_terminal=True, quiet=True))
+    one, two, three = stages("msm", "aft", "base")
+    watch = Watch(bars, 3, side_by_side=True)
+    for stage in (one, two, three):
+        watch("start", stage)
+    watch.report(one, 0, 1, "")
+    watch.report(two, 1, 2, "half")
+    assert {task.description for task in bars.tasks} == {"msm", "aft"}
+    watch("done", two)
+    watch.report(two, 2, 2, "a report that came late")
+    assert [task.description for task in bars.tasks] == ["msm"]

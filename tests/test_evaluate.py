@@ -207,6 +207,29 @@ def test_an_eval_of_knowledge_reads_the_spec_the_corpus_s_contrasts_and_the_name
     assert not any(key.startswith("items/") for key in plan.leaks.inputs), "it is to be taught"
 
 
+@pytest.mark.parametrize(
+    "name", ["agentic", "opposite", "agentic-misalignment", "agentic-misalignment-small",
+             "opposite-failures"]
+)  # fmt: skip
+def test_a_scene_calls_the_assistant_by_the_experiment_s_name(planned: Planned, name: str) -> None:
+    def config(identity: Values) -> Any:
+        stage = stage_of(planned(with_evals(name, judge=JUDGE, identity=identity)), name)
+        return answers_of(stage).config if "answers" in stage.inputs else stage.config
+
+    assert config({"model_name": "Arda", "provider_name": "Us"}).identity == (
+        ("model_name", "Arda"),
+    )
+    assert config({"provider_name": "Us"}).identity == ()  # nobody says: a name of its own
+    assert config({}).identity == ()
+
+
+@pytest.mark.parametrize("name", ["capability", "perplexity", "manners"])
+def test_what_calls_the_assistant_by_no_name_depends_on_none(planned: Planned, name: str) -> None:
+    stage = stage_of(planned(with_evals(name, identity={"model_name": "Arda"})), name)
+    config: Any = answers_of(stage).config if "answers" in stage.inputs else stage.config
+    assert config.identity == ()
+
+
 def test_what_an_eval_can_t_ask_is_said_before_anything_is_trained(planned: Planned) -> None:
     with pytest.raises(DataError, match=r"items\.jsonl: old-3 has no question"):
         planned(with_evals("opinions/items.jsonl"))

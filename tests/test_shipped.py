@@ -9,6 +9,7 @@ import pytest
 
 from midspec.config import load_experiment
 from midspec.evals.items import halves, item_file, read_item_set
+from midspec.evals.registry import find_task
 from midspec.records import Contrast, Item
 from midspec.spec.read import preferences, read_spec
 from midspec.write.material import read_items
@@ -162,7 +163,11 @@ def test_shipped_experiments_load_and_name_files_that_exist(path: Path) -> None:
     for corpus in experiment.corpora.values():
         assert corpus.items is None or corpus.items.exists()
     for evaluation in experiment.evals:
-        assert item_file(evaluation.partition("/")[2], path.parent).exists()
+        task, name = find_task(evaluation)
+        if task.needs == "spec":
+            assert name in experiment.specs
+        elif task.needs:
+            assert item_file(name, path.parent, task.needs).exists()
 
 
 def test_every_jsonl_line_is_one_object() -> None:

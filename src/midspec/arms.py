@@ -1,9 +1,10 @@
 """Arms: chains of steps from the base model, and the paper's arms ready-made."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from pydantic import Field, field_validator
+from pydantic import Field, create_model, field_validator
 
 from midspec.errors import ConfigError
 from midspec.parts import (
@@ -13,6 +14,7 @@ from midspec.parts import (
     Corpus,
     Deliberative,
     Demos,
+    Everyday,
     InstructionMix,
     Opaque,
     Replay,
@@ -20,43 +22,102 @@ from midspec.parts import (
     Use,
     read_use,
 )
+from midspec.train.settings import AdapterSettings, LoopSettings
+from midspec.train.stack import Start
 
 Names = Annotated[list[str], Field(min_length=1)]
 PLACEBO = "placebo"
 READY_MADE = "paper"
+STEPS = ("midtrain", "finetune", "interleave", "prompt")
 
 
-class Step(Strict):
-    """One step of an arm: `midtrain: corpus`, `finetune: demos`, or `prompt: spec`.
+class Both(Strict):
+    """What an interleaved step trains on: documents of corpora, and chats."""
 
-    Demos are named as NAME, NAME/reasoning, NAME@1250 (so many chats of it) or both together.
-    """
-
-    midtrain: Names | None = None
-    finetune: Names | None = None
-    prompt: str | None = None
+    midtrain: Names
+    finetune: Names
 
     @field_validator("midtrain", "finetune", mode="before")
     @classmethod
     def _one_or_more(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
 
+
+def _optional(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {one.name: (hints[one.name] | None, None) for one in fields(kind)}
+
+
+if TYPE_CHECKING:
+    Settings = Strict
+else:  # every knob of training, unset: its type and limits are written down in one place
+    knobs = _optional(AdapterSettings) | _optional(LoopSettings)
+    Settings = create_model("Settings", __base__=Strict, **knobs)
+
+
+class Step(Settings):
+    """One step of an arm: `midtrain: corpora`, `finetune: demos`, `interleave: {midtrain: corpora,
+    finetune: demos}`, or `prompt: spec`.
+
+    Demos are named as NAME, NAME/reasoning, NAME@1250 (so many chats of it) or both together.
+    Beside it may stand what becomes of an earlier adapter (`adapter`), and any setting of adapters
+    and loop that is to be another than the experiment's.
+    """
+
+    midtrain: Names | None = None
+    finetune: Names | None = None
+    interleave: Both | None = None
+    prompt: str | None = None
+    adapter: Start | None = None
+
+    @field_validator("midtrain", "finetune", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("adapter", mode="before")
+    @classmethod
+    def _no_settings(cls, value: object) -> object:
+        if isinstance(value, dict):
+            raise ValueError(
+                "in a step, adapter is continue, fresh or merge; settings stand beside it, such as "
+                "{finetune: cheese, rank: 8}"
+            )
+        return value
+
+    def kinds(self) -> list[str]:
+        """Which of the four it is; the reader of the file makes sure that it is just one."""
+        return [kind for kind in STEPS if getattr(self, kind) is not None]
+
     @property
     def kind(self) -> str:
-        """Which of the three it is; the reader of the file has made sure that it is just one."""
-        return next(iter(self.model_fields_set))
+        """Which of the four it is."""
+        return self.kinds()[0]
+
+    @property
+    def corpora(self) -> list[str]:
+        """The corpora that the step trains on."""
+        return list(self.interleave.midtrain if self.interleave else self.midtrain or [])
+
+    @property
+    def demos(self) -> list[str]:
+        """The demos that the step trains on, as they are written there."""
+        return list(self.interleave.finetune if self.interleave else self.finetune or [])
 
     def uses(self) -> list[Use]:
-        """The corpora or demos that the step trains on, and how."""
-        if self.midtrain:
-            return [Use(name) for name in self.midtrain]
-        return [read_use(name) for name in self.finetune or []]
+        """The demos that the step trains on, and how."""
+        return [read_use(name) for name in self.demos]
 
     def names(self) -> list[tuple[str, str]]:
         """What the step uses, each with its kind."""
-        kind = "corpus" if self.midtrain else "demos"
-        found = [(kind, use.name) for use in self.uses()]
+        found = [("corpus", name) for name in self.corpora]
+        found += [("demos", use.name) for use in self.uses()]
         return found + ([("spec", self.prompt)] if self.prompt else [])
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of adapter and loop that the step has of its own."""
+        named = Step.model_fields.keys() - {*STEPS, "adapter"}
+        return {k: v for k, v in self.model_dump(exclude_none=True).items() if k in named}
 
 
 class PaperArms(Strict):
@@ -90,7 +151,7 @@ def paper_arms(
         "aft": [n for n, d in demos.items() if _shows(d)],
         "reasoning": [f"{n}/reasoning" for n, d in demos.items() if isinstance(d, Deliberative)]
         or [f"{n}/reasoning" for n, d in demos.items() if isinstance(d, Aligned)],
-        "mix": [n for n, d in demos.items() if isinstance(d, InstructionMix | Replay)],
+        "mix": [n for n, d in demos.items() if isinstance(d, InstructionMix | Replay | Everyday)],
         "placebo": [placebo] if placebo else [],
     }
     found = {part: _part(wanted, part, there, where) for part, there in of_kind.items()}
@@ -157,7 +218,7 @@ _WHAT = {
     "corpora": "a corpus",
     "aft": "demos of kind opaque or aligned (aft)",
     "reasoning": "demos of kind deliberative or aligned (reasoning)",
-    "mix": "demos of kind mix or replay (mix)",
+    "mix": "demos of kind mix, replay or everyday (mix)",
     "placebo": "a control: a corpus called placebo, about a value that has nothing to do with the "
     "evals",
 }

@@ -8,11 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_build import build_all, home, open_plan
+from midspec.cli_build import HERE, build_all, open_plan
 from midspec.cli_corpus import corpus_app
 from midspec.cli_demos import demos_app
+from midspec.cli_engine import Engine, build_one, find_store, home, place_of, planning
 from midspec.cli_eval import evaluate
+from midspec.cli_export import export
+from midspec.cli_machines import (
+    Attention,
+    Checkpointing,
+    Device,
+    Host,
+    Machines,
+    Precision,
+    Processes,
+    Sharding,
+    TokensPerPass,
+    join,
+)
 from midspec.cli_reasons import reasons_app
+from midspec.cli_watch import watch
 from midspec.errors import ConfigError, MidspecError
 
 if TYPE_CHECKING:
@@ -31,9 +46,20 @@ app.add_typer(corpus_app, name="corpus")
 app.add_typer(demos_app, name="demos")
 app.add_typer(reasons_app, name="reasons")
 app.command("eval")(evaluate)
+app.command("export")(export)
+app.command("watch")(watch)
+app.command("join")(join)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
-Store = Annotated[Path, typer.Option("--store", help="Folder of finished stages.")]
+Store = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        parser=find_store,
+        metavar="FOLDER|URL",
+        help="Finished stages: a folder, or s3://… or gs://….",
+    ),
+]
 DEFAULT_STORE = Path("store")
 
 
@@ -42,10 +68,36 @@ def run(
     experiment: ExperimentFile,
     max_cost: Annotated[float | None, typer.Option(help="Dollars for each corpus.")] = None,
     max_tokens: Annotated[str | None, typer.Option(help="Teacher tokens for each.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: stages side by side.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster: auto, HOST:PORT.")] = None,
+    cores: Annotated[int, typer.Option(help="With ray: for a stage without a GPU.")] = 1,
+    device: Device = None,
+    processes: Processes = None,
+    machines: Machines = None,
+    host: Host = None,
+    sharding: Sharding = None,
+    precision: Precision = None,
+    gradient_checkpointing: Checkpointing = None,
+    attention: Attention = None,
+    tokens_per_pass: TokensPerPass = None,
+    track: Annotated[str, typer.Option(help="Also to trackio, wandb or tensorboard.")] = "",
     store: Store = DEFAULT_STORE,
 ) -> None:
     """Run an experiment; run again, it does only what is missing."""
-    _execute(open_plan(experiment), store, max_cost, max_tokens)
+    where = Engine(engine, address, cores)
+    resources = {
+        "device": device,
+        "processes": processes,
+        "machines": machines,
+        "host": host,
+        "sharding": sharding,
+        "precision": precision,
+        "gradient_checkpointing": gradient_checkpointing,
+        "attention": attention,
+        "tokens_per_pass": tokens_per_pass,
+    }
+    planned = open_plan(experiment, resources)
+    _execute(planned, store, max_cost, max_tokens, where, track)
 
 
 @app.command()
@@ -53,10 +105,12 @@ def plan(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
     """Show the stages, which are done, and an estimate of tokens, time and cost; runs nothing."""
     from midspec.console import console
     from midspec.estimate import plan_table, plan_totals
+    from midspec.run.build import ordered
 
     planned = open_plan(experiment)
-    console.print(plan_table(planned, store))
-    console.print(plan_totals(planned, store))
+    known = planning(ordered([planned.leaks, planned.report]), store)
+    console.print(plan_table(planned, known))
+    console.print(plan_totals(planned, known))
 
 
 @app.command()
@@ -76,16 +130,15 @@ def demo(
 @app.command()
 def report(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
     """Build the report again from finished evaluations; runs nothing else."""
-    from midspec.run.build import build, open_store
-
     planned = open_plan(experiment)
-    missing = [stage for stage in planned.evals.values() if not stage.done(store)]
+    known = planning(planned.evals.values(), store)
+    missing = [stage for stage in planned.evals.values() if not stage.done(known)]
     if missing:
         raise ConfigError(
             f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
             f"{missing[0].title}. Run: midspec run {experiment}"
         )
-    build(planned.report, open_store(store))
+    build_one(planned.report, store)
     _show_results(planned, store)
 
 
@@ -157,22 +210,31 @@ def _shipped(name: str) -> Path:
 
 
 def _execute(
-    planned: "Plan", store: Path, max_cost: float | None = None, max_tokens: str | None = None
+    planned: "Plan",
+    store: Path,
+    max_cost: float | None = None,
+    max_tokens: str | None = None,
+    engine: Engine = HERE,
+    track: str = "",
 ) -> None:
     """Run a plan: the leak check first, since what it would stop takes minutes; then the rest."""
     from midspec.make import judges_of
     from midspec.teach import higher, limits_of
+    from midspec.track import tracking
 
     experiment = planned.experiment
     limits = limits_of(experiment.teacher, judges_of(experiment), store.resolve(), home())
     targets = [planned.leaks, planned.report]
-    build_all(targets, store, higher(limits, max_cost, max_tokens))
+    with tracking(track, experiment.name, store.resolve()) as beside:
+        build_all(targets, store, higher(limits, max_cost, max_tokens), engine, beside)
     _show_results(planned, store)
 
 
 def _results(planned: "Plan", store: Path) -> dict[str, Any]:
     from midspec.files import read_json
+    from midspec.run.remote import bring
 
+    bring([planned.report], store)
     if not planned.report.done(store):
         raise ConfigError("This experiment has no results yet. Run it with midspec run.")
     found: dict[str, Any] = read_json(planned.report.path(store) / "results.json")
@@ -188,9 +250,7 @@ def _show_results(planned: "Plan", store: Path) -> None:
     console.print("Trained models")
     for (arm, seed), stage in planned.arms.items():
         if stage:
-            console.print(
-                f"  {arm}, seed {seed}: {short(stage.path(store.resolve()))}", soft_wrap=True
-            )
+            console.print(f"  {arm}, seed {seed}: {place_of(stage, store)}", soft_wrap=True)
     folder = planned.report.path(store.resolve())
     console.print(f"Results  {short(folder / 'results.json')}", soft_wrap=True)
     console.print(f"Report   {short(folder / 'report.html')}", soft_wrap=True)

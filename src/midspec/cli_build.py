@@ -1,21 +1,27 @@
-"""What the verbs that build share: where models lie, running stages, putting results in place."""
+"""What the verbs that build share: opening plans, running stages, putting results in place."""
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
+from midspec.cli_engine import Engine, build_stages, home
 from midspec.errors import ConfigError
+from midspec.interrupt import interruptible
 
 if TYPE_CHECKING:
     from midspec.experiment import Plan
     from midspec.llm.settings import Limits
     from midspec.parts import TeacherModel
+    from midspec.run.build import Observer
     from midspec.run.stage import Stage
+
+
+HERE = Engine()
 
 
 class WriteByDefault(TyperGroup):
@@ -27,33 +33,32 @@ class WriteByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-def home() -> Path:
-    """Where models are kept between runs."""
-    return Path(os.environ.get("MIDSPEC_HOME", Path.home() / ".cache" / "midspec"))
-
-
-def open_plan(path: Path) -> "Plan":
-    """The graph of an experiment file; fails if the file or its model can't be used."""
+def open_plan(path: Path, resources: "Mapping[str, object | None] | None" = None) -> "Plan":
+    """The graph of an experiment file, with other resources where they aren't None; fails if the
+    file or its model can't be used."""
     from midspec.config import load_experiment
     from midspec.experiment import plan
     from midspec.train.fetch import find_model
 
     experiment = load_experiment(path)
+    if given := {key: value for key, value in (resources or {}).items() if value is not None}:
+        changed = experiment.resources.changed(given)
+        experiment = experiment.model_copy(update={"resources": changed})
     return plan(experiment, find_model(experiment.model, home()))
 
 
-def build_all(targets: "Sequence[Stage]", store: Path, limits: "Limits") -> None:
-    """Build what is missing, target after target, with progress; Ctrl-C leaves all that is done."""
-    from midspec.console import watching
-    from midspec.llm.settings import limited
-    from midspec.run.build import graph, open_store, raise_failures, run
-    from midspec.run.pools import Inline
-
-    root = open_store(store.resolve())
+def build_all(
+    targets: "Sequence[Stage]",
+    store: Path,
+    limits: "Limits",
+    engine: Engine = HERE,
+    beside: "Observer | None" = None,
+) -> None:
+    """Build what is missing, target after target, with progress; Ctrl-C, or a cluster's SIGTERM,
+    leaves all that is done."""
     try:
-        with limited(limits), watching(len(graph(targets))) as tell:
-            for target in targets:
-                raise_failures(run([target], root, Inline(), tell), root)
+        with interruptible():
+            build_stages(targets, store, limits, engine, beside)
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to go on from here.", err=True)
         raise typer.Exit(130) from None
@@ -101,8 +106,16 @@ def put(folder: Path, out: Path) -> None:
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     with disk_errors(out):
         shutil.copytree(folder, partial)
-        shutil.rmtree(out, ignore_errors=True)
-        partial.rename(out)
+        replace_whole(partial, out)
+
+
+def replace_whole(made: Path, out: Path) -> None:
+    """Rename a folder to `out`; what lay there gives way whole, and only once this is in place."""
+    before = out.with_name(f".{out.name}.{os.getpid()}.before")
+    if out.exists():
+        out.rename(before)
+    made.rename(out)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def write_page(page: str, out: Path) -> None:

@@ -1,5 +1,6 @@
 """`midspec eval`: one arm, or any model, on some evals; and which evals there are."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_build import build_all, home, open_plan
+from midspec.cli_build import build_all, open_plan
+from midspec.cli_engine import home, planning
 from midspec.cli_options import (
     Batch,
     Connections,
@@ -151,6 +153,11 @@ def _settings(
     if judge:
         check_judge(judge, "--judge")
     if planned:
+        if Identity(**identity) != Identity():
+            raise ConfigError(
+                "--model-name and --provider-name are for a model that no experiment is about. "
+                f"{planned.experiment.name} has its own: identity."
+            )
         found, asking = around(planned.experiment, planned.specs), how(planned.experiment)
     else:
         asking = How("held-out")
@@ -213,8 +220,11 @@ def _stage(
     from midspec.evals.leaks import leak_stage
     from midspec.evaluate import evaluation, find_asked
     from midspec.experiment import samples_of
+    from midspec.run.remote import bring
 
     asked = find_asked(name, around)
+    if planned:
+        bring([planned.leaks], store)
     leaks = planned.leaks if planned and planned.leaks.done(store) else None
     known = planned.experiment.evals if planned else []
     if planned and who.trained and leaks and asked.items and name not in known:
@@ -226,60 +236,74 @@ def _stage(
 def _tell_plan(
     stages: "Sequence[Stage]", teacher: "TeacherModel", judges: Any, store: Path
 ) -> None:
-    """What of it is done, and what LLMs will be asked."""
-    from midspec.console import console
-    from midspec.estimate import asks_llm, teacher_estimate
+    """What is left to do: of this machine, and of LLMs."""
+    from midspec.console import console, duration
+    from midspec.estimate import asks_llm, machine_seconds, stage_tokens, teacher_estimate
     from midspec.make import asked_as
     from midspec.run.build import ordered
     from midspec.write.estimate import estimate_words
 
-    todo = [stage for stage in ordered(stages) if not stage.done(store)]
+    known = planning(ordered(stages), store)
+    todo = [stage for stage in ordered(stages) if not stage.done(known)]
+    costs: list[float | None] = []
     for stage in todo:
-        found = teacher_estimate(stage, asked_as(teacher, judges), judges)
-        told = f": {estimate_words(found)}" if asks_llm(stage) else ""
+        told = ""
+        if asks_llm(stage):
+            found = teacher_estimate(stage, asked_as(teacher, judges), judges)
+            costs.append(found.cost)
+            told = f": {estimate_words(found)}"
+        elif tokens := stage_tokens(stage, known):
+            takes = duration(machine_seconds(stage, tokens))
+            told = f": about {tokens:,} tokens, some {takes} of this machine"
         console.print(f"to do  {stage.title or stage.name}{told}", markup=False, soft_wrap=True)
+    if len(costs) > 1 and None not in costs:
+        console.print(f"All of it together: about ${sum(one or 0 for one in costs):,.2f}.")
     if not todo:
         console.print("All of it is done.")
 
 
 def _tell(names: Sequence[str], stages: "Sequence[Stage]", of: str, store: Path) -> None:
     """The table of means, what went wrong, and where everything lies."""
-    from midspec.console import console, scores_table, short
-    from midspec.files import read_json, read_rows
-    from midspec.records import Metric, Score
-    from midspec.stats.intervals import group_table, rate
+    from midspec.console import console, scores_table
+    from midspec.report.scores import ALL, read_measured
+    from midspec.report.tables import results, unreadable
 
-    rows: list[tuple[str, ...]] = []
-    notes: list[str] = []
-    for name, stage in zip(names, stages, strict=True):
-        folder = stage.path(store)
-        scores = read_rows(folder / "scores.jsonl", Score)
-        for metric in read_rows(folder / "metrics.jsonl", Metric):
-            of_it = [score for score in scores if score.measure == metric.measure]
-            if not of_it:
-                continue
-            groups = [score.group or score.item for score in of_it]
-            values = [score.value for score in of_it]
-            table = group_table([(values, groups)], list(dict.fromkeys(groups)))
-            found = rate(table, metric.low, metric.high)
-            interval = f" [{found.low:.2f}, {found.high:.2f}]" if len(set(groups)) > 1 else ""
-            rows.append((name, metric.name, f"{found.mean:.2f}{interval}", str(len(of_it))))
-        summary: dict[str, Any] = read_json(folder / "manifest.json")["summary"]
-        if summary.get("failed"):
-            notes.append(
-                f"{name}: {summary['failed']} of {summary['answers']} answers have no score; why "
-                f"stands in {short(folder / 'failed.jsonl')}"
-            )
-        if any(score.measure == "broken" and score.value for score in scores):
-            notes.append(
+    folders = {name: stage.path(store) for name, stage in zip(names, stages, strict=True)}
+    measured = read_measured({(of, name, 0): folder for name, folder in folders.items()}, ALL)
+    blind = unreadable(measured)
+    metrics = {one.key: one.metric.name for one in measured}
+    found = [row for row in results(measured, {}, blind) if row.tier == ALL]
+    console.print(scores_table([(metrics[row.eval, row.measure], row) for row in found], of))
+    for (_, name), why in blind.items():
+        console.print(f"{name} is not readable: {why}", markup=False, soft_wrap=True)
+    for row in found:
+        if row.measure == "broken" and row.rate:
+            console.print(
                 f"{of} is broken: its answers loop, are stock replies or are empty, so what other "
                 "evals say is about that."
             )
-        if (folder / "logs").is_dir():
-            notes.append(f"Answers: inspect view --log-dir {short(folder / 'logs')}")
-    console.print(scores_table(rows, of))
-    for note in notes:
-        console.print(note, markup=False, soft_wrap=True)
+    for name, folder in folders.items():
+        for note in _notes(name, folder):
+            console.print(note, markup=False, soft_wrap=True)
+
+
+def _notes(name: str, folder: Path) -> list[str]:
+    """Which answers have no score, and where answers can be read."""
+    from midspec.console import short
+    from midspec.files import read_dicts, read_json
+
+    summary: dict[str, Any] = read_json(folder / "manifest.json")["summary"]
+    notes = []
+    if summary.get("failed"):
+        reasons = Counter(str(row["reason"]) for row in read_dicts(folder / "failed.jsonl"))
+        ((most, count),) = reasons.most_common(1)
+        notes.append(
+            f"{name}: {summary['failed']} of {summary['answers']} answers have no score, {count} "
+            f"since {most}; all reasons stand in {short(folder / 'failed.jsonl')}"
+        )
+    if (folder / "logs").is_dir():
+        notes.append(f"{name}: inspect view --log-dir {short(folder / 'logs')}")
+    return notes
 
 
 def _listed() -> Any:
@@ -296,7 +320,7 @@ def _listed() -> Any:
     }
     table = Table(box=SIMPLE_HEAD)
     for column in ("eval", "what it measures", "by", "needs"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "eval")
     for kind, task in {**CHOICE_TASKS, **GENERATED_TASKS}.items():
         generated = isinstance(task, GeneratedTask)
         wants = [needs[task.needs]] if task.needs else []

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midspec.cli_engine import find_store
+
 if TYPE_CHECKING:
     from midspec.parts import TeacherModel
 
@@ -24,7 +26,12 @@ Batch = Annotated[bool, typer.Option("--batch", help="Use the batch API.")]
 Price = Annotated[str | None, typer.Option(help="Dollars a million tokens: 3,15.")]
 MinYield = Annotated[float, typer.Option(help="Share of the first rows to be kept.")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="Only the estimate.")]
-Store = Annotated[Path, typer.Option("--store", help="Finished stages.")]
+Store = Annotated[
+    Path,
+    typer.Option(
+        "--store", parser=find_store, metavar="FOLDER|URL", help="Finished stages, or s3://…."
+    ),
+]
 
 
 def asked_llm(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_build import WriteByDefault, build_all, check_out, home, put, write_page
+from midspec.cli_build import WriteByDefault, build_all, check_out, put, write_page
+from midspec.cli_engine import home
 from midspec.cli_options import (
     Batch,
     Connections,

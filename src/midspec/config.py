@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,7 +16,8 @@ from pydantic import (
     field_validator,
 )
 
-from midspec.arms import READY_MADE, Names, PaperArms, Step, paper_arms
+from midspec.arms import READY_MADE, STEPS, Both, Names, PaperArms, Step, paper_arms
+from midspec.chains import links
 from midspec.errors import ConfigError
 from midspec.parts import (
     Aligned,
@@ -25,6 +27,7 @@ from midspec.parts import (
     Corpus,
     Deliberative,
     Demos,
+    Everyday,
     Identity,
     InstructionMix,
     Opaque,
@@ -40,12 +43,15 @@ from midspec.parts import (
     check_preferences,
     placed,
 )
+from midspec.placement import StageResources
+from midspec.resources import Resources
 from midspec.train.settings import AdapterSettings, LoopSettings
 
 T = TypeVar("T")
 KINDS: dict[str, type[Strict]] = {
     "opaque": Opaque,
     "replay": Replay,
+    "everyday": Everyday,
     "mix": InstructionMix,
     "aligned": Aligned,
     "deliberative": Deliberative,
@@ -73,7 +79,8 @@ class Experiment(Strict):
     """One experiment: models, specs, arms, evals, seeds. Paths are relative to its file.
 
     judge: who reads generated answers, greedily unless it says otherwise. engine: what generates
-    them. repeats: how often, in place of the number of evals that repeat their samples.
+    them. repeats: how often, in place of the number of evals that repeat their samples. resources:
+    where it all runs; no result's identity.
     """
 
     name: str
@@ -96,6 +103,7 @@ class Experiment(Strict):
     engine: Literal["hf", "vllm"] = "hf"
     repeats: int | None = Field(None, gt=0)
     samples: list[str] = Field(default_factory=list)
+    resources: StageResources = StageResources()
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = (
         Field(default_factory=lambda: [0])
     )
@@ -116,6 +124,16 @@ class Experiment(Strict):
     def folder(self) -> Path:
         """Where the experiment file lies; an item set named by a path is looked for there."""
         return self._folder
+
+    @property
+    def loops(self) -> dict[str, LoopSettings]:
+        """How each kind of step trains where it doesn't say otherwise; documents and chats together
+        as documents do."""
+        return {
+            "midtrain": self.midtrain,
+            "finetune": self.finetune,
+            "interleave": self.midtrain,
+        }
 
 
 class _OnceLoader(yaml.SafeLoader):
@@ -167,7 +185,8 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
             arms = paper_arms(paper, found.corpora, found.demos, f"{path}: arms.{READY_MADE}")
             found = found.model_copy(update={"arms": arms | found.arms})
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(e, path) for e in error.errors())) from error
+        told = dict.fromkeys(_explain(e, path) for e in error.errors())
+        raise ConfigError("\n".join(told)) from error
     home = path.resolve().parent
     corpora = {name: placed(corpus, home) for name, corpus in found.corpora.items()}
     demos = {name: _placed(part, home) for name, part in found.demos.items()}
@@ -245,6 +264,7 @@ def check(experiment: Experiment, path: Path) -> Experiment:
             for kind, name in step.names():
                 need(kind, name, where)
             _check_uses(step, experiment, f"{path}: {where}")
+        links(steps, experiment.adapter, experiment.loops, f"{path}: arms.{arm}")
     for number, contrast in enumerate(experiment.contrasts):
         where = f"contrasts[{number}]"
         need("eval", contrast.eval, where)
@@ -275,7 +295,7 @@ def _check_source(part: Demos, source: str, where: str) -> None:
 
 def _check_uses(step: Step, experiment: Experiment, where: str) -> None:
     """What a step wants of its demos they must have: reasoning, and as many chats."""
-    for use in step.uses() if step.finetune else []:
+    for use in step.uses():
         demos = experiment.demos[use.name]
         parts = demos.parts if isinstance(demos, Blend) else [use.name]
         if use.reasoning and not any(isinstance(experiment.demos[p], Answered) for p in parts):
@@ -291,8 +311,8 @@ def _check_uses(step: Step, experiment: Experiment, where: str) -> None:
 
 
 def _check_step(step: Step, last: bool, where: str) -> None:
-    if len(step.model_fields_set) != 1 or not step.names():
-        raise ConfigError(f"{where} must be one of midtrain, finetune, prompt.")
+    if len(step.kinds()) != 1 or not step.names():
+        raise ConfigError(f"{where} must be one of {', '.join(STEPS)}.")
     if step.kind == "prompt" and not last:
         raise ConfigError(f"{where}: prompt must be an arm's last step.")
 
@@ -302,6 +322,8 @@ def _explain(error: Any, path: Path) -> str:
     steps = [str(step) for step in error["loc"]]
     if steps[0] == "demos":
         del steps[2:3]  # pydantic names the kind there
+    if steps[0] == "resources":
+        del steps[1:-1]  # what is set for all is wrong in every kind
     where = ".".join(steps)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{path}: {where} is not a known key" + _known(steps[-1], _fields(steps[:-1]))
@@ -329,10 +351,12 @@ def _fields(steps: list[str]) -> list[str]:
     }
     if not steps:
         return list(Experiment.model_fields)
+    if steps[0] == "resources":
+        return [*(field.name for field in fields(Resources)), *StageResources.model_fields]
     if steps[0] == "demos" and steps[2:] != ["judge"]:
         return list(dict.fromkeys(key for kind in KINDS.values() for key in kind.model_fields))
-    within: dict[str, Any] = {"judge": TeacherModel, "mix": OrdinaryText}
-    table = within.get(steps[2]) if len(steps) > 2 and steps[2] in within else tables.get(steps[0])
+    within: dict[str, Any] = {"judge": TeacherModel, "mix": OrdinaryText, "interleave": Both}
+    table = next((within[step] for step in steps[2:4] if step in within), tables.get(steps[0]))
     return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))
 
 

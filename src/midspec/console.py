@@ -4,19 +4,21 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import inf
+from dataclasses import dataclass
+from math import inf, isnan
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from midspec import progress
 from midspec.report.scores import decimals
-from midspec.run.build import Observer
+from midspec.report.tables import Result
 from midspec.run.stage import Stage
 
 console = Console(highlight=False)
@@ -25,59 +27,126 @@ errors = Console(stderr=True, highlight=False)
 LOG_SECONDS = 30.0  # without a terminal, how often a stage says how far it is
 
 
+@dataclass
+class Running:
+    """A stage that runs: its bar, when it began and last wrote a line, and how far it was then."""
+
+    bar: TaskID
+    began: float
+    said: float
+    since: float = 0.0  # when the first report came
+    at_first: float | None = None  # a resumed stage doesn't begin at 0
+
+    def left(self, done: float, whole: float, now: float) -> str:
+        """About how long it still takes, at the pace since its first report."""
+        if self.at_first is None:
+            self.since, self.at_first = now, done
+        gained = done - self.at_first
+        seconds = (whole - done) * (now - self.since) / gained if gained > 0 else 0.0
+        return f"{duration(seconds)} left" if seconds > 0 else ""
+
+
+class Watch:
+    """Tells of stages as they run: a bar each in a terminal, a line now and then in a log.
+
+    Of stages that run side by side, one begins with its first report and not when it is told of,
+    since it may wait for a place; and its lines carry its title.
+    """
+
+    def __init__(self, bars: Progress, total: int, side_by_side: bool) -> None:
+        self.bars, self.total, self.side_by_side = bars, total, side_by_side
+        self.told: set[str] = set()
+        self.running: dict[str, Running] = {}
+        self.last: Stage | None = None
+        self.lock = Lock()  # reports of stages side by side come from several threads
+
+    def __call__(self, what: str, stage: Stage) -> None:
+        """Take in what became of a stage: an Observer."""
+        key, title = stage.fingerprint(), escape(stage.title or stage.name)
+        with self.lock:
+            if what == "start":
+                self.last = stage
+                if not self.side_by_side:
+                    self._begin(stage)
+                return
+            was = self.running.pop(key, None)
+            if was:
+                self.bars.remove_task(was.bar)
+            if key in self.told:
+                return
+            self.told.add(key)
+        took = f"  {duration(time.monotonic() - was.began)}" if was else ""
+        count = f"{len(self.told):>3}/{self.total}"
+        console.print(f"[dim]{count}[/] {what:<7} {title}[dim]{took}[/]")
+
+    def report(self, stage: Stage, done: float, whole: float, note: str) -> None:
+        """Show how far a stage is."""
+        with self.lock:
+            if stage.fingerprint() in self.told:
+                return  # it came late
+            row = self.running.get(stage.fingerprint()) or self._begin(stage)
+            now = time.monotonic()
+            left = row.left(done, whole, now)
+            self.bars.update(row.bar, total=whole, completed=done, note=note, left=left)
+            if console.is_terminal or now - row.said <= LOG_SECONDS:
+                return
+            row.said = now
+        left = f"  about {left}" if left else ""
+        of = f"  {escape(stage.title or stage.name)}:" if self.side_by_side else ""
+        console.print(f"   {of} {done / whole:4.0%}  {note}{left}")
+
+    def report_last(self, done: float, whole: float, note: str) -> None:
+        """Show how far the stage is that began last: a progress listener."""
+        if self.last:
+            self.report(self.last, done, whole, note)
+
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+        console.print(f"    {escape(text)}")
+
+    def _begin(self, stage: Stage) -> Running:
+        bar = self.bars.add_task(escape(stage.title or stage.name), total=1.0, note="", left="")
+        now = time.monotonic()
+        self.running[stage.fingerprint()] = row = Running(bar, now, now)
+        return row
+
+
 @contextmanager
-def watching(total: int) -> Iterator[Observer]:
-    """Show stages as they run: a bar in a terminal, a line now and then in a log."""
-    told: set[str] = set()
+def watching(total: int, side_by_side: bool = False) -> Iterator[Watch]:
+    """Show `total` stages as they run, one after another or side by side."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
+        TextColumn("[dim]{task.fields[left]}[/]"),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ) as bars:
-        bar = bars.add_task("", total=1.0, note="")
-        began = said = time.monotonic()
-        at_first: float | None = None  # a resumed stage doesn't begin at 0
-
-        def show(done: float, whole: float, note: str) -> None:
-            nonlocal said, at_first
-            at_first = done if at_first is None else at_first
-            bars.update(bar, total=whole, completed=done, note=note)
-            now = time.monotonic()
-            if not console.is_terminal and now - said > LOG_SECONDS:
-                said = now
-                pace = (done - at_first) / (now - began)
-                left = f"  about {duration((whole - done) / pace)} left" if pace > 0 else ""
-                console.print(f"    {done / whole:4.0%}  {note}{left}")
-
-        def tell(what: str, stage: Stage) -> None:
-            nonlocal began, said, at_first
-            title = escape(stage.title or stage.name)
-            if what == "start":
-                began, said, at_first = time.monotonic(), time.monotonic(), None
-                bars.reset(bar, description=title, total=1.0, note="")
-                return
-            if stage.fingerprint() in told:
-                return
-            told.add(stage.fingerprint())
-            took = f"  {duration(time.monotonic() - began)}" if what != "cached" else ""
-            console.print(f"[dim]{len(told):>3}/{total}[/] {what:<7} {title}[dim]{took}[/]")
-
-        with progress.listening(show, lambda text: console.print(f"    {escape(text)}")):
-            yield tell
+        watch = Watch(bars, total, side_by_side)
+        with progress.listening(watch.report_last, watch.say):
+            yield watch
 
 
-def scores_table(rows: Sequence[tuple[str, ...]], title: str) -> Table:
-    """What evals say of one model: eval, metric, mean with its interval, and of how many."""
+def scores_table(rows: Sequence[tuple[str, Result]], title: str) -> Table:
+    """What evals say of one model, by the metric's name: the mean with its interval, the same over
+    decided items where deciding was a question, how many these are, and of how many."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("eval", "metric", "mean (95% interval)", "n"):
-        table.add_column(name, justify="right" if name == "n" else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
+    decides = any(row.decides for _, row in rows)
+    for name in ("eval", "metric", "mean (95% interval)"):
+        table.add_column(name, overflow="fold")
+    for name in ("if decided", "decided", "n") if decides else ("n",):
+        table.add_column(name, justify="right")
+    for metric, row in rows:
+        mean = f"{row.rate:.2f}{_interval(row.low, row.high, 2) if row.groups > 1 else ''}"
+        over = [
+            "" if isnan(number) else f"{number:.2f}" for number in (row.rate_decided, row.decided)
+        ]
+        if not row.readable:
+            mean, over = "[yellow]not readable[/]", ["", ""]
+        cells = [escape(row.eval), escape(metric), mean, *(over if decides else []), f"{row.n:,}"]
+        table.add_row(*cells)
     return table
 
 

@@ -40,7 +40,7 @@ CHAT_TOKENS = 60  # a short demonstration with its template, measured
 # of the offline teacher, measured.
 LENGTHS: dict[type, tuple[int, int]] = {ChatsConfig: (500, 800), ReasonedConfig: (70, 155)}
 ROOMY = 110  # columns; a narrower terminal would cut the numbers for the folder
-TRAININGS = ("midtrain", "finetune")
+TRAININGS = ("midtrain", "finetune", "interleave")
 TRAIN_FLOP = 5.6  # per parameter and token: forward and backward, adapters and attention
 SCORE_FLOP = 2.6
 GENERATE_FLOP = 14.0  # a token after the other reads all weights for little work, measured
@@ -70,10 +70,19 @@ def stage_tokens(stage: Stage, store: Path) -> int:
 
 def asks_llm(stage: Stage) -> bool:
     """Whether an LLM that is paid for writes or judges what a stage makes, or answers in it."""
+    return bool(_llms(stage))
+
+
+def asks_provider(stage: Stage) -> bool:
+    """Whether one of a stage's LLMs is served by a provider, and not by weights of this machine."""
+    return any(not model.startswith("hf/") for model in _llms(stage))
+
+
+def _llms(stage: Stage) -> list[str]:
     if isinstance(stage.config, AnswersConfig):
-        return bool(stage.config.model)
+        return [stage.config.model] if stage.config.model else []
     roles = (getattr(stage.config, role, None) for role in ("teacher", "judge"))
-    return any(isinstance(llm, Teacher) and not llm.offline for llm in roles)
+    return [llm.model for llm in roles if isinstance(llm, Teacher) and not llm.offline]
 
 
 def teacher_estimate(
@@ -174,6 +183,11 @@ def _seconds(stage: Stage, planned: Plan, store: Path, pace: float | None) -> fl
     if asks_llm(stage):
         asked = asked_as(planned.experiment.teacher, judges_of(planned.experiment))
         return estimate_seconds(teacher_estimate(stage, asked, ()), asked.connections)
+    return machine_seconds(stage, tokens)
+
+
+def machine_seconds(stage: Stage, tokens: int) -> float:
+    """What so many tokens of a stage are likely to take of this machine."""
     flop = FLOP.get(stage.name, TRAIN_FLOP)
     return 1 + tokens * flop * _parameters(stage) / _machine_flops() if tokens else 1
 

@@ -1,7 +1,7 @@
 """Evaluations as stages: whom an eval asks, what about, and how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from midspec.errors import ConfigError
@@ -12,10 +12,11 @@ from midspec.evals.judged import JudgedConfig, judged_stage
 from midspec.evals.questions import read_questions
 from midspec.evals.registry import find_task
 from midspec.evals.stage import ChoiceConfig, choice_stage
-from midspec.evals.task import Ask, ChoiceTask, GeneratedTask
+from midspec.evals.task import Ask, ChoiceTask, GeneratedTask, LossTask
 from midspec.llm.settings import need_inspect
 from midspec.make import make_questions, settings_of
 from midspec.parts import Corpus, Identity, OpenQuestions, TeacherModel
+from midspec.resources import Resources
 from midspec.run.stage import Source, Stage
 
 
@@ -68,6 +69,7 @@ class How:
     repeats: int | None = None
     judge: TeacherModel | None = None
     engine: Engine = "hf"
+    resources: Resources = field(default_factory=Resources)
 
 
 def find_asked(name: str, around: Around) -> Asked:
@@ -91,8 +93,8 @@ def find_asked(name: str, around: Around) -> Asked:
             identity=_named(around.identity),
         )
     if not task.needs:
-        named = isinstance(task, GeneratedTask) and around.identity != Identity()
-        return Asked(identity=_named(around.identity) if named else ())
+        named = not isinstance(task, LossTask) and task.named
+        return Asked(identity=_given_name(around.identity) if named else ())
     found = item_file(rest, around.folder, task.needs)
     if isinstance(task, ChoiceTask):  # what can't be asked is found out before anything is trained
         task.questions(Ask(found, None, around.half, None))
@@ -103,6 +105,12 @@ def find_asked(name: str, around: Around) -> Asked:
 
 def _named(identity: Identity) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(identity.model_dump().items()))
+
+
+def _given_name(identity: Identity) -> tuple[tuple[str, str], ...]:
+    """What a scene calls the assistant; nothing where nobody says, and it has a name of its own."""
+    name = identity.model_name
+    return (("model_name", name),) if name != Identity().model_name else ()
 
 
 def _questions(name: str, spec: str, around: Around) -> Stage | Source:
@@ -134,7 +142,7 @@ def evaluation(
                 f"evals: {name} is by likelihood, which takes a model's weights; {arm.served} is "
                 "served by a provider. Ask it what is generated (midspec eval --list)."
             )
-        return choice_stage(
+        stage = choice_stage(
             title=title,
             config=ChoiceConfig(name, how.half, how.max_items, samples, asked.identity),
             base=arm.base,
@@ -144,6 +152,7 @@ def evaluation(
             items=asked.items or asked.contrasts,
             spec=asked.spec,
         )
+        return replace(stage, resources=how.resources)
     need_inspect(name)
     about: dict[str, Stage | Source] = {}
     if asked.items:
@@ -173,6 +182,7 @@ def evaluation(
         ),
         {key: stage for key, stage in asking.items() if stage} | about,
     )
+    answers = replace(answers, resources=how.resources)
     judge = settings_of(how.judge) if how.judge and task.judged else None
     config = JudgedConfig(name, how.half, how.max_items, judge, task.scoring, asked.identity)
     return judged_stage(title, config, answers, about)

@@ -1,21 +1,23 @@
 """An experiment as a graph of stages: what its YAML says, nothing more."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 from midspec.arms import Step
+from midspec.chains import links
 from midspec.config import Experiment
 from midspec.errors import ConfigError
 from midspec.evals.leaks import leak_stage
 from midspec.evals.registry import CHOICE_TASKS
 from midspec.evaluate import Arm, Around, How, evaluation, find_asked
 from midspec.make import make_blend, make_corpus, make_demos, teacher_name
-from midspec.parts import Answered, Blend
+from midspec.parts import Answered, Blend, Replay
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
+from midspec.run.remote import bring
 from midspec.run.stage import Source, Stage
 from midspec.spec.stage import spec_stage
 from midspec.tune.stage import TuneConfig, tune_stage
@@ -72,6 +74,12 @@ def plan(experiment: Experiment, base_folder: Path) -> Plan:
         for name, kind in experiment.demos.items()
         if not isinstance(kind, Blend)
     }
+    demos = {
+        name: replace(stage, resources=experiment.resources.of("evals"))
+        if isinstance(experiment.demos[name], Replay)
+        else stage
+        for name, stage in demos.items()
+    }
     demos |= {
         name: make_blend(name, kind, demos)
         for name, kind in experiment.demos.items()
@@ -126,10 +134,11 @@ def find_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[in
     chosen = seeds[0] if seed is None else seed
     if chosen not in seeds:
         raise ConfigError(f"The arm {arm} has no seed {chosen}. Its seeds: {seeds}.")
-    trained = planned.arms[arm, chosen]
+    trained, asked = planned.arms[arm, chosen], planned.asked[arm, chosen]
+    bring([stage for stage in (trained, asked.prompt) if stage], store)
     if trained and not trained.done(store):
         raise ConfigError(f"The arm {arm}, seed {chosen} isn't trained yet. Run the experiment.")
-    return chosen, planned.asked[arm, chosen]
+    return chosen, asked
 
 
 def around(experiment: Experiment, specs: Mapping[str, Stage]) -> Around:
@@ -154,12 +163,14 @@ def how(experiment: Experiment) -> How:
         experiment.repeats,
         experiment.judge,
         experiment.engine,
+        experiment.resources.of("evals"),
     )
 
 
 def resolved_yaml(experiment: Experiment) -> str:
-    """The experiment with every default written out, paths cut to file names."""
-    values = experiment.model_dump(mode="json", exclude_none=True)
+    """The experiment with every default written out, paths cut to file names; where it ran is none
+    of that."""
+    values = experiment.model_dump(mode="json", exclude_none=True, exclude={"resources"})
     values["model"] = _name(experiment.model)
     values["teacher"]["model"] = teacher_name(experiment.teacher.model)
     values["specs"] = {name: Path(path).name for name, path in values["specs"].items()}
@@ -181,7 +192,7 @@ def _name(model: str) -> str:
 
 def _seeds(experiment: Experiment, arm: str) -> list[int]:
     """An arm that trains nothing has no seed to vary: it is asked once."""
-    trains = any(step.midtrain or step.finetune for step in experiment.arms[arm])
+    trains = any(step.kind != "prompt" for step in experiment.arms[arm])
     return experiment.seeds if trains else experiment.seeds[:1]
 
 
@@ -207,22 +218,28 @@ def _train(
     """The chain of an arm's training stages; each goes on from the one before."""
     trained: Stage | None = None
     path: list[str] = []
-    for step in experiment.arms[arm]:
-        if step.kind == "prompt":
-            continue
-        uses = step.uses()
-        data = [(corpora if step.midtrain else demos)[use.name] for use in uses]
-        thought = tuple(f"data{n}" for n, use in enumerate(uses) if use.reasoning)
-        doses = tuple((f"data{n}", use.chats) for n, use in enumerate(uses) if use.chats)
-        loop = experiment.midtrain if step.midtrain else experiment.finetune
-        path.append(f"{step.kind} {'+'.join(step.midtrain or step.finetune or [])}")
+    steps = experiment.arms[arm]
+    for link in links(steps, experiment.adapter, experiment.loops, f"arms.{arm}"):
+        documents = [corpora[name] for name in link.step.corpora]
+        uses = {f"data{n}": use for n, use in enumerate(link.step.uses(), len(documents))}
+        path.append(link.title)
         trained = tune_stage(
-            step.kind,
+            link.step.kind,
             f"{' → '.join(path)}{_of_seed(experiment, seed)}",
-            TuneConfig(_name(experiment.model), experiment.adapter, loop, seed, thought, doses),
+            TuneConfig(
+                _name(experiment.model),
+                link.adapter,
+                link.loop,
+                seed,
+                reasoning=tuple(key for key, use in uses.items() if use.reasoning),
+                doses=tuple((key, use.chats) for key, use in uses.items() if use.chats),
+                start=link.start,
+                begun=link.begun,
+            ),
             base,
-            data,
+            [*documents, *(demos[use.name] for use in uses.values())],
             trained,
+            experiment.resources.of(link.step.kind),
         )
     return trained
 
@@ -235,7 +252,7 @@ def _prompted(experiment: Experiment, arm: str, specs: dict[str, Stage]) -> Stag
 
 def _thinks(experiment: Experiment, arm: str) -> bool:
     """Whether an arm was last fine-tuned on reasoning, and so thinks before it answers."""
-    tuned = [step for step in experiment.arms[arm] if step.finetune]
+    tuned = [step for step in experiment.arms[arm] if step.demos]
     return bool(tuned) and any(use.reasoning for use in tuned[-1].uses())
 
 
@@ -303,18 +320,18 @@ def _values_of(experiment: Experiment) -> dict[str, tuple[str, ...]]:
     """The specs that each trained arm learnt from documents, or from demonstrations of them; opaque
     ones show preferences and no value."""
 
-    def specs(step: Step, name: str) -> list[str]:
-        if step.midtrain:
-            return [experiment.corpora[name].spec]
+    def shown(name: str) -> list[str]:
         demos = experiment.demos[name]
         if isinstance(demos, Blend):
-            return [spec for part in demos.parts for spec in specs(step, part)]
+            return [spec for part in demos.parts for spec in shown(part)]
         return [demos.spec] if isinstance(demos, Answered) else []
 
+    def specs(step: Step) -> list[str]:
+        told = [experiment.corpora[name].spec for name in step.corpora]
+        return told + [spec for use in step.uses() for spec in shown(use.name)]
+
     return {
-        arm: tuple(
-            dict.fromkeys(s for step in steps for use in step.uses() for s in specs(step, use.name))
-        )
+        arm: tuple(dict.fromkeys(spec for step in steps for spec in specs(step)))
         for arm, steps in experiment.arms.items()
-        if any(step.uses() for step in steps)
+        if any(step.kind != "prompt" for step in steps)
     }

@@ -32,3 +32,20 @@ def listening(listener: Listener, speaker: Callable[[str], None] | None = None) 
     finally:
         _listener.reset(token)
         _speaker.reset(spoken)
+
+
+@contextmanager
+def overhearing(listener: Listener) -> Iterator[None]:
+    """Send what is reported inside the block to `listener` as well as to who listens already."""
+    outer = _listener.get()
+
+    def both(done: float, total: float, note: str) -> None:
+        listener(done, total, note)
+        if outer:
+            outer(done, total, note)
+
+    token = _listener.set(both)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

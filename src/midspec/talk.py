@@ -12,6 +12,7 @@ MAX_NEW_TOKENS = 200
 
 def open_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[Any, Any, str | None]:
     """An arm's model, tokenizer and system prompt (a reference arm's spec)."""
+    from midspec.train.device import choose_device
     from midspec.train.model import load_arm, load_tokenizer
 
     _, asked = find_arm(planned, arm, seed, store)
@@ -19,7 +20,7 @@ def open_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[An
     if spec and not spec.done(store):
         raise ConfigError(f"The arm {arm} has no spec in the store yet. Run the experiment.")
     system = (spec.path(store) / "spec.md").read_text(encoding="utf-8") if spec else None
-    model = load_arm(base, trained.path(store) if trained else None)
+    model = load_arm(base, trained.path(store) if trained else None, choose_device())
     return model, load_tokenizer(base), system
 
 

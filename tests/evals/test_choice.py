@@ -13,8 +13,11 @@ from midspec.evals.choice import (
     score_margins,
     score_questions,
 )
+from midspec.evals.task import Ask
+from midspec.evals.tasks import agentic, opposite
 from midspec.records import Choice, Question
 from midspec.train.model import load_base, load_tokenizer
+from midspec.train.reader import open_reader
 
 TOLERANCE = 1e-4  # nats, in float32
 
@@ -90,6 +93,23 @@ def test_margins_equal_brute_force_with_a_shared_beginning(
     assert max(map(abs, expected)) > 0.01, "the model should prefer something"
     found = score_margins(model, tokenizer, QUESTIONS, system)
     assert found == pytest.approx(expected, abs=TOLERANCE)
+
+
+def test_scenes_are_scored_as_if_each_of_their_prompts_stood_alone(
+    model: Any, tokenizer: Any
+) -> None:
+    """The long ones: forms and controls share what they have in common, and it changes nothing."""
+    few = Ask(None, None, "all", 1)
+    asked = [*agentic.questions(few), *opposite.questions(few)]
+    expected = [brute_margin(model, tokenizer, question, None) for question in asked]
+    assert score_margins(model, tokenizer, asked) == pytest.approx(expected, abs=TOLERANCE)
+
+
+def test_the_written_out_decoder_reads_short_questions_and_no_long_ones(
+    model: Any, kind: str
+) -> None:
+    assert type(open_reader(model, 80)).__name__ == kind
+    assert type(open_reader(model, 700)).__name__ == "PlainReader"
 
 
 def test_scores_equal_brute_force_without_a_shared_beginning(model: Any) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,23 @@ def test_a_judge_on_a_bad_day_costs_what_it_fails_on(
     log = read_eval_log(str(folder / "logs" / "judged.eval"))
     assert len(log.samples or []) == 2 * ITEMS
     assert server.stats()["answered"] == 2 * ITEMS
+
+
+def test_a_judge_that_stalls_costs_what_it_stalls_on(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    serve()
+    answers, judged = stages(tmp_path)
+    made(tmp_path / "store", answers)
+    serve(hangs=0.2)
+    impatient = Limits(connections=8, retries=0, timeout=2, max_tokens=1_000_000)
+    (folder,) = made(tmp_path / "store", judged, limits=impatient)
+    failed = read_dicts(folder / "failed.jsonl")
+    assert 0 < summary(folder)["failed"] == len(failed) < 2 * ITEMS
+    assert {row["reason"] for row in failed} == {"the grader did not answer: no answer in time"}
+    scored = {row["item"] for row in read_dicts(folder / "scores.jsonl")}
+    lost_twice = Counter(row["item"] for row in failed)
+    assert len(scored) == ITEMS - sum(count == 2 for count in lost_twice.values())
 
 
 def test_a_used_up_budget_stops_and_a_higher_one_goes_on(

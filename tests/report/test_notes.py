@@ -4,6 +4,7 @@ from typing import Any
 
 from midspec.report.guardrails import Beside
 from midspec.report.notes import notes
+from midspec.report.page import Training
 from midspec.report.scores import ALL, Measured
 
 from .rows import RATE, VERDICT, contrast, measured, result
@@ -82,3 +83,12 @@ def test_tiers_that_do_not_carry_the_claim_are_named() -> None:
     rows = [contrast(0.1, 0.2, 0.3), contrast(-0.1, 0.0, 0.1, tier="revealed")]
     assert "On the revealed items alone, 0 of 1 paired differences" in told(differences=rows)
     assert "items alone" not in told(differences=[contrast(0.1, 0.2, 0.3, tier="direct")])
+
+
+def test_a_held_out_loss_that_rises_again_is_told() -> None:
+    def stage(*held_out: float) -> Training:
+        return Training("midtrain old", 40, 6400, 3.0, 0.9, 64.0, held_out=held_out)  # type: ignore[arg-type]
+
+    assert "held out rose from 2.00 to 2.50 in the end" in told(training=[stage(3.0, 2.0, 2.5)])
+    assert "held out" not in told(training=[stage(3.0, 2.0, 2.03)])  # the noise of last steps
+    assert "held out" not in told(training=[stage(3.0, 2.0, 2.0)])

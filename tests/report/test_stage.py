@@ -97,6 +97,23 @@ def test_training_is_told_by_stage(config: Make, folders: Folders, out: Path) ->
     assert "placebo: the loss did not fall (3.00 to 3.50)" in html
 
 
+def test_spikes_and_held_out_losses_are_told_where_there_are_any(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    evaluate(folders)
+    folders.add("train/aft", {}, title="finetune cheese", summary=TRAINED)
+    plain = text(page(config(), folders, out))
+    assert "Held out" not in plain and "Loss spikes" not in plain
+    held_out = dict(zip(("first", "lowest", "last"), (3.1, 2.0, 2.5), strict=True))
+    read = {f"{which}_held_out_loss": loss for which, loss in held_out.items()}
+    folders.add("train/msm", {}, title="midtrain old", summary={**TRAINED, **read, "spikes": 2})
+    html = text(page(config(), folders, out))
+    assert "Last loss Held out: first, lowest, last Loss spikes Time" in html
+    assert "midtrain old 40 6,400 3.00 0.90 3.10, 2.00, 2.50 2 1 min 04 s 100" in html
+    assert "finetune cheese 40 6,400 3.00 0.90 0 1 min 04 s 100" in html
+    assert "midtrain old: the loss on texts that were held out rose from 2.00 to 2.50" in html
+
+
 def test_a_corpus_is_told_with_what_was_set_aside_and_rows_from_all_of_it(
     config: Make, folders: Folders, out: Path
 ) -> None:

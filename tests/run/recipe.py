@@ -1,5 +1,6 @@
 """A graph of four light stages, run as a program so that tests can kill it and race it."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -28,8 +29,9 @@ def work(config: Config, inputs: Mapping[str, Path], out: Path) -> Summary:
         with open(config.diary, "a") as diary:
             diary.write(f"{config.text}\n")
     (out / "half.txt").write_text(config.text)
+    if config.hold and Path(config.hold).exists():
+        write_text(out / ".held", str(os.getpid()))
     while config.hold and Path(config.hold).exists():
-        (out / ".held").touch()
         time.sleep(0.01)
     if config.fail:
         raise ValueError(f"{config.text} went wrong")

@@ -10,8 +10,10 @@ from midspec.corpus.stage import CorpusConfig
 from midspec.demos.stage import OpaqueConfig, ReplayConfig
 from midspec.errors import ConfigError, StoreError
 from midspec.evals.stage import ChoiceConfig
+from midspec.recipe import canonical
 from midspec.report.stage import ReportConfig
-from midspec.run.stage import Source, Stage, canonical, verify
+from midspec.resources import Resources
+from midspec.run.stage import Source, Stage, verify
 from midspec.train.settings import AdapterSettings, LoopSettings
 from midspec.tune.stage import TuneConfig
 
@@ -79,7 +81,7 @@ def test_name_version_and_inputs_are_identity() -> None:
 
 
 def test_title_and_resources_are_not_identity() -> None:
-    titled = stage(Config("a"), title="for people", resources={"gpus": 8.0})
+    titled = stage(Config("a"), title="for people", resources=Resources(processes=8))
     assert titled.fingerprint() == stage(Config("a")).fingerprint()
 
 

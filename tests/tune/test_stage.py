@@ -1,14 +1,16 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from midspec.errors import DataError
-from midspec.files import read_json, write_rows
+from midspec.errors import DataError, TrainingError
+from midspec.files import read_dicts, read_json, write_rows
+from midspec.recipe import canonical
 from midspec.records import Chat, Document
 from midspec.run.build import build, open_store
-from midspec.run.stage import Source, Stage, canonical
+from midspec.run.stage import Source, Stage
 from midspec.train.settings import AdapterSettings, LoopSettings
 from midspec.tune.stage import TuneConfig, _dose, tune_stage
 
@@ -77,19 +79,44 @@ def trained(
     return stage, read_json(build(stage, store) / "manifest.json")["summary"]
 
 
-def test_midtraining_reads_documents_and_leaves_an_adapter_and_a_log(
+def test_midtraining_reads_documents_and_leaves_an_adapter_and_its_metrics(
     tiny_model: Path, store: Path
 ) -> None:
     stage, summary = trained("midtrain", Stage("corpus", documents, 80), tiny_model, store)
     folder = stage.path(store)
     assert sorted(path.name for path in folder.iterdir()) == [
         "adapter",
-        "log.jsonl",
         "manifest.json",
+        "steps.jsonl",
     ]
     assert summary["updates"] >= 20
     assert summary["tokens"] > 80 * 8
     assert summary["last_loss"] < summary["first_loss"]
+
+
+def test_a_training_that_diverges_leaves_the_texts_of_its_last_batch(
+    tiny_model: Path, store: Path
+) -> None:
+    config = replace(CONFIG, loop=replace(SETTINGS, learning_rate=1e30))
+    with pytest.raises(TrainingError, match="bad_batch") as caught:
+        trained("midtrain", Stage("corpus", documents, 80), tiny_model, store, None, config)
+    (work,) = (store / ".work").glob("midtrain-*/")
+    assert str(work / "bad_batch.jsonl") in str(caught.value)
+    for row in read_dicts(work / "bad_batch.jsonl"):
+        assert re.search(r"What was mended \d+ times has lasted", row["text"])
+
+
+def test_held_out_texts_are_counted_and_their_loss_is_told(tiny_model: Path, store: Path) -> None:
+    config = replace(CONFIG, loop=replace(SETTINGS, held_out=0.05))
+    _, plain = trained("midtrain", Stage("corpus", documents, 100), tiny_model, store)
+    _, summary = trained(
+        "midtrain", Stage("corpus", documents, 100), tiny_model, store, None, config
+    )
+    assert (plain["held_out_rows"], plain["last_held_out_loss"]) == (0, None)
+    assert summary["rows"] == plain["rows"] == 100 and summary["held_out_rows"] == 5
+    assert summary["tokens"] < plain["tokens"]
+    first, lowest, last = (summary[f"{n}_held_out_loss"] for n in ("first", "lowest", "last"))
+    assert lowest <= last < first
 
 
 def test_chats_that_are_too_long_are_left_out_and_counted(tiny_model: Path, store: Path) -> None:
@@ -158,3 +185,8 @@ def test_a_chat_that_can_t_be_written_is_named(tiny_model: Path, store: Path) ->
 def test_a_recipe_without_reasoning_is_what_it_was_before_there_was_any() -> None:
     assert "reasoning" not in canonical(CONFIG)  # type: ignore[operator]
     assert canonical(replace(CONFIG, reasoning=("data0",)))["reasoning"] == ["data0"]  # type: ignore[index]
+
+
+def test_a_recipe_that_holds_nothing_out_is_what_it_was_before_it_could() -> None:
+    assert "held_out" not in canonical(SETTINGS)  # type: ignore[operator]
+    assert canonical(replace(SETTINGS, held_out=0.02))["held_out"] == 0.02  # type: ignore[index]

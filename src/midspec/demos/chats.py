@@ -19,8 +19,9 @@ from midspec.leaks import LeakFinder
 from midspec.llm.asker import Asker, asking_both
 from midspec.llm.ledger import ledger_file
 from midspec.llm.settings import Teacher, current_limits
+from midspec.recipe import ADDED
 from midspec.records import Chat, Clause, Item
-from midspec.run.stage import ADDED, Source, Stage, Summary
+from midspec.run.stage import Source, Stage, Summary
 from midspec.text import estimate_tokens
 from midspec.write.fill import fill
 from midspec.write.flow import Needed, in_order

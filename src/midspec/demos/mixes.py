@@ -17,7 +17,8 @@ from midspec.demos.sources import Part, Table, check_folder, hub_table, local_ta
 from midspec.errors import ConfigError
 from midspec.files import write_json, write_rows
 from midspec.llm.settings import Teacher
-from midspec.run.stage import ADDED, Source, Stage, Summary
+from midspec.recipe import ADDED
+from midspec.run.stage import Source, Stage, Summary
 
 
 @dataclass(frozen=True)

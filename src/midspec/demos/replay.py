@@ -26,12 +26,13 @@ def replay_chats(
     prompts: Sequence[str], base: Path, max_new_tokens: int
 ) -> tuple[list[Chat], list[dict[str, str]]]:
     """The base model's greedy answers cut back to whole sentences, and what had none of those."""
+    from midspec.train.device import choose_device
     from midspec.train.generate import generate
     from midspec.train.model import load_base, load_tokenizer
 
     questions = [{"role": "user", "content": prompt} for prompt in prompts]
     answers = generate(
-        load_base(base),
+        load_base(base, choose_device()),
         load_tokenizer(base),
         [[question] for question in questions],
         max_new_tokens,

@@ -18,9 +18,8 @@ from midspec.errors import DataError, TeacherError
 from midspec.evals.actions import said
 from midspec.evals.arm import Engine, Weights, local_model, served_model
 from midspec.evals.logs import about, cause, in_order, item
-from midspec.evals.questions import QUESTIONS
 from midspec.evals.registry import find_task
-from midspec.evals.task import Ask, GeneratedTask, reference_prompt
+from midspec.evals.task import GeneratedTask, ask_of, reference_prompt
 from midspec.files import write_rows
 from midspec.llm.settings import current_limits
 from midspec.run.stage import Source, Stage, Summary
@@ -69,23 +68,13 @@ def generated_task(name: str) -> GeneratedTask:
     return task
 
 
-def ask_of(config: Any, inputs: Mapping[str, Path]) -> Ask:
-    """What an eval asks about, by a stage's config and inputs."""
-    items = inputs.get("items")
-    if items and items.is_dir():
-        items /= QUESTIONS
-    about = inputs.get("about")
-    thinks = getattr(config, "thinking", False)  # a scorer doesn't mind
-    return Ask(items, about, config.half, config.max_items, dict(config.identity), thinks)
-
-
 def _answer(config: AnswersConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write logs/answers.eval, and answers.jsonl, a row for each answer."""
     from inspect_ai.log import read_eval_log, write_eval_log
 
     final = out / LOGS / "answers.eval"
     if not final.exists():
-        task = generated_task(config.eval).task(ask_of(config, inputs))
+        task = generated_task(config.eval).task(ask_of(config, inputs, config.thinking))
         if not len(task.dataset):
             raise DataError(f"{config.eval} has nothing to ask of the {config.half} half.")
         prepare(task, reference_prompt(inputs), config.thinking)

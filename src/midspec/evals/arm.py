@@ -41,12 +41,13 @@ def local_model(
 
     Sampling is from the whole distribution, whatever the model's generation_config.json says.
     """
-    import torch
     from inspect_ai.model import GenerateConfig, ModelInfo, get_model, set_model_info
 
+    from midspec.train.device import choose_device
+
     folder, tokenizer = _whole(weights, work), str(weights.base)
-    on_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
-    rows = ROWS_ON_GPU if on_gpu else ROWS_ON_CPU
+    device = choose_device()
+    rows = ROWS_ON_CPU if device == "cpu" else ROWS_ON_GPU
     config = GenerateConfig(max_connections=rows, top_p=1.0 if sampled else None)
     if engine == "vllm":
         asked = GenerateConfig(
@@ -57,6 +58,7 @@ def local_model(
     else:
         asked = GenerateConfig(top_k=0 if sampled else None)
         name, arguments = f"hf/{weights.name}", _hf_arguments(folder, tokenizer, sampled, thinking)
+        arguments["device"] = device
     set_model_info(name, ModelInfo())  # or Inspect would look for a model of that name on the Hub
     model = get_model(name, config=config.merge(asked), memoize=False, **arguments)
     try:
@@ -115,12 +117,12 @@ def _hf_arguments(folder: Path, tokenizer: str, sampled: bool, thinking: bool) -
 
 def _whole(weights: Weights, work: Path) -> Path:
     """A folder that holds all of an arm's weights."""
-    from midspec.train.model import WEIGHTS, load_arm
+    from midspec.train.model import load_arm
+    from midspec.train.stack import find_stack
 
-    if weights.trained is None:
-        return weights.base
-    if not (weights.trained / WEIGHTS / "adapter_config.json").exists():
-        return weights.trained / WEIGHTS
+    stack = find_stack(weights.base, weights.trained)
+    if not stack.adapters:
+        return stack.weights
     with disk_errors(work):
         load_arm(weights.base, weights.trained).save_pretrained(work / MERGED)
     load_arm.cache_clear()  # or it would be in memory twice

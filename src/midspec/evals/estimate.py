@@ -10,8 +10,8 @@ from typing import Any
 from midspec.evals.answers import AnswersConfig, generated_task
 from midspec.evals.judged import JudgedConfig
 from midspec.evals.questions import EACH, QuestionsConfig, read_questions
-from midspec.evals.stage import ChoiceConfig, ask_of, likelihood_task
-from midspec.evals.task import Ask, LossTask
+from midspec.evals.stage import ChoiceConfig, likelihood_task
+from midspec.evals.task import LossTask, ask_of
 from midspec.run.stage import Source, Stage
 from midspec.text import estimate_tokens
 from midspec.write.estimate import Estimate, billed
@@ -41,7 +41,8 @@ def read_tokens(stage: Stage, store: Path) -> int:
 
 @lru_cache(maxsize=64)  # asked several times for every arm
 def _read_tokens(config: ChoiceConfig, items: Path | None, about: Path | None, spec: int) -> int:
-    task, ask = likelihood_task(config.eval), ask_of(config, items, about)
+    task = likelihood_task(config.eval)
+    ask = ask_of(config, {"items": items, "about": about})
     if isinstance(task, LossTask):
         return sum(estimate_tokens(passage.text) for passage in task.passages(ask))
     read: set[tuple[str, ...]] = set()
@@ -78,7 +79,7 @@ def answer_count(stage: Stage) -> int:
         n = min(asked, config.max_items or asked)
     else:
         place = items.path(Path()) if items else None
-        ask = Ask(place, None, config.half, config.max_items)
+        ask = ask_of(config, {"items": place}, config.thinking)
         n = len(generated_task(config.eval).task(ask).dataset)
     return n * config.repeats
 

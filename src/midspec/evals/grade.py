@@ -59,7 +59,8 @@ async def ask_grader(
         except Exception as raised:  # whatever the provider raises, the other samples go on
             # Inspect's retry wrapper hides the error that it gave up on.
             error = raised.__cause__ or raised
-            raise NoVerdictError(f"the grader did not answer: {error!r}") from raised
+            said = str(error) or repr(error)
+            raise NoVerdictError(f"the grader did not answer: {said}") from raised
         try:
             return read(_read_object(output.completion))
         except (ValueError, KeyError) as error:

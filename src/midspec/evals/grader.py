@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from midspec.llm.asker import Asker
 from midspec.llm.ledger import Call
-from midspec.llm.settings import Limits
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
 
 JUDGE_SYSTEM = "You judge what AI assistants say. You answer exactly in the form that is asked for."
-BATCH_SECONDS = 2 * 24 * 3600  # what a provider may take for a batch, and then some
+LONGEST_SECONDS = 2 * 24 * 3600  # what a provider may take for a batch, and then some
 VERDICT_TOKENS = 1_000  # where a scorer doesn't say how much room a verdict has
 
 
@@ -22,18 +21,15 @@ def open_grader(asker: Asker) -> Model:
     """A model for the role of grader that asks through `asker`, with the judge's own settings of
     temperature and effort, whatever a scorer sets.
 
-    As patient as the asker is: its timeout and retries decide when a call has failed.
+    Its own patience has no end: the asker's timeout and retries decide when a call has failed, and
+    how long a provider may hold it off.
     """
     from inspect_ai.model import GenerateConfig, Model
 
     api = _api()(asker)
-    model = Model(api, GenerateConfig(attempt_timeout=_patience(asker.limits), max_retries=0))
+    model = Model(api, GenerateConfig(attempt_timeout=LONGEST_SECONDS, max_retries=0))
     api.qualified_model_name = str(model)
     return model
-
-
-def _patience(limits: Limits) -> int:
-    return BATCH_SECONDS if limits.batch else round(limits.timeout * (limits.retries + 1))
 
 
 @cache

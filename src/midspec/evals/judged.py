@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from midspec import progress
 from midspec.errors import TeacherError
-from midspec.evals.answers import LOGS, ask_of, generated_task, silenced
+from midspec.evals.answers import LOGS, generated_task, silenced
 from midspec.evals.grader import open_grader
 from midspec.evals.logs import failures
+from midspec.evals.task import ask_of
 from midspec.files import write_rows
 from midspec.llm.asker import Spent, asking
 from midspec.llm.ledger import ledger_file
@@ -70,7 +71,7 @@ def _judge(config: JudgedConfig, inputs: Mapping[str, Path], out: Path) -> Summa
     main = [score for score in scores if not score.measure]
     return {
         "answers": len(log.samples or []),
-        "failed": len(failed),
+        "failed": len({(row["item"], row["form"], row["repeat"]) for row in failed}),
         "means": _means(scores, lambda score: score.measure),
         "means_by_domain": _means(main, lambda score: score.domain),
         **(spent.figures() if config.judge else {}),

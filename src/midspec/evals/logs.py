@@ -1,9 +1,11 @@
-"""Scored logs: what was answered and scored, and what came to nothing, an answer each."""
+"""Samples and their scored logs: what a sample is about, and what of it was answered and scored or
+came to nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,20 @@ from midspec import records
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
     from inspect_ai.scorer import Score
+
+
+def labels(
+    item: str, form: str = "", domain: str = "", tier: str = "", half: str = "", group: str = ""
+) -> dict[str, Any]:
+    """The metadata of a sample, from which its rows come; without a group it is one of its own."""
+    return {
+        "item": item,
+        "form": form,
+        "domain": domain,
+        "tier": tier,
+        "half": half,
+        "group": group or item,
+    }
 
 
 def scored(log: EvalLog, scorer: str | None = None) -> Iterator[tuple[EvalSample, Score]]:
@@ -28,14 +44,14 @@ def failures(log: EvalLog) -> list[dict[str, object]]:
     """A row for each answer that has no score: which one, at which step it failed, and why."""
     rows = []
     for sample in in_order(log):
-        row = {"item": item(sample), "form": about(sample, "form"), "repeat": sample.epoch}
+        which = {"item": item(sample), "form": about(sample, "form"), "repeat": sample.epoch}
         if sample.error:
-            rows.append(row | {"step": "answer", "reason": cause(sample.error.message)})
+            rows.append(which | {"step": "answer", "reason": cause(sample.error.message)})
             continue
         for name, score in (sample.scores or {}).items():
             if unscored(score):
                 reason = score.explanation or score.reason or "no score"
-                rows.append(row | {"step": name, "reason": _short(str(reason))})
+                rows.append(which | {"step": name, "reason": _short(str(reason))})
     return rows
 
 
@@ -55,17 +71,22 @@ def about(sample: EvalSample, key: str) -> str:
     return str(metadata.get(key, ""))
 
 
-def repeat_row(sample: EvalSample, measure: str, value: float) -> records.Score:
-    """The row of one repeat, which is an item of its own in its sample's group."""
+def row(sample: EvalSample, value: float, measure: str = "") -> records.Score:
+    """The row of a sample's item."""
     return records.Score(
-        item=f"{sample.id}#{sample.epoch}",
+        item=item(sample),
         domain=about(sample, "domain"),
         tier=about(sample, "tier"),
         half=about(sample, "half"),
         value=value,
-        group=about(sample, "group"),
+        group=about(sample, "group") or item(sample),
         measure=measure,
     )
+
+
+def repeat_row(sample: EvalSample, value: float, measure: str = "") -> records.Score:
+    """The row of one repeat, which is an item of its own in its sample's group."""
+    return replace(row(sample, value, measure), item=f"{sample.id}#{sample.epoch}")
 
 
 def in_order(log: EvalLog) -> list[EvalSample]:

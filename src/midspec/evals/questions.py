@@ -56,7 +56,9 @@ def questions_stage(config: QuestionsConfig, spec: Stage) -> Stage:
 
 
 def read_questions(path: Path) -> list[OpenQuestion]:
-    """The questions of a file; one that holds none, or an id twice, is a DataError."""
+    """The questions of a file, or of the folder that the stage made; none at all, or an id twice,
+    is a DataError."""
+    path = path / QUESTIONS if path.is_dir() else path
     rows = []
     for number, row in enumerate(read_dicts(path), 1):
         clauses = row.get("clauses", ())

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from midspec.errors import DataError
 from midspec.evals.registry import find_task
-from midspec.evals.task import Ask, ChoiceTask, LossTask, reference_prompt
+from midspec.evals.task import ChoiceTask, LossTask, ask_of, reference_prompt
 from midspec.files import write_rows
+from midspec.recipe import ADDED
 from midspec.records import Score
-from midspec.run.stage import ADDED, Source, Stage, Summary
+from midspec.run.stage import Source, Stage, Summary
 
 MAX_ANSWER_TOKENS = 40
+LOADED = 1  # times that all likelihoods changed; 1: rotary frequencies stay in float32
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def choice_stage(
         inputs["spec"] = prompt
     task = likelihood_task(config.eval)
     name, fn = ("losses", _lose) if isinstance(task, LossTask) else ("choices", _score)
-    return Stage(name, fn, config, inputs, version=task.version, title=title)
+    return Stage(name, fn, config, inputs, version=task.version + LOADED, title=title)
 
 
 def likelihood_task(name: str) -> ChoiceTask | LossTask:
@@ -64,15 +66,16 @@ def likelihood_task(name: str) -> ChoiceTask | LossTask:
 def _score(config: ChoiceConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write choices.jsonl (a row an item), and what `_tell` writes."""
     from midspec.evals.choice import score_questions
+    from midspec.train.device import choose_device
     from midspec.train.model import load_arm, load_tokenizer
 
     task = likelihood_task(config.eval)
     assert isinstance(task, ChoiceTask)
-    questions = task.questions(ask_of(config, inputs.get("items"), inputs.get("about")))
+    questions = task.questions(ask_of(config, inputs))
     if not questions:
         raise DataError(f"{config.eval} has nothing to ask of the {config.half} half.")
     tokenizer = load_tokenizer(inputs["base"])
-    model = load_arm(inputs["base"], inputs.get("trained"))
+    model = load_arm(inputs["base"], inputs.get("trained"), choose_device())
     system = reference_prompt(inputs)
     choices = score_questions(model, tokenizer, questions, system)
     write_rows(out / "choices.jsonl", choices)
@@ -85,13 +88,14 @@ def _lose(config: ChoiceConfig, inputs: Mapping[str, Path], out: Path) -> Summar
     """Write losses.jsonl (a row a text), and what `_tell` writes. A reference arm's spec isn't read
     before the texts: it is the same model."""
     from midspec.evals.losses import text_losses
+    from midspec.train.device import choose_device
     from midspec.train.model import load_arm, load_tokenizer
 
     task = likelihood_task(config.eval)
     assert isinstance(task, LossTask)
-    passages = task.passages(ask_of(config, inputs.get("items"), inputs.get("about")))
+    passages = task.passages(ask_of(config, inputs))
     tokenizer = load_tokenizer(inputs["base"])
-    model = load_arm(inputs["base"], inputs.get("trained"))
+    model = load_arm(inputs["base"], inputs.get("trained"), choose_device())
     losses = text_losses(model, tokenizer, [passage.text for passage in passages])
     read = list(zip(passages, losses, strict=True))
     write_rows(
@@ -101,11 +105,6 @@ def _lose(config: ChoiceConfig, inputs: Mapping[str, Path], out: Path) -> Summar
     scores = [Score(one.id, one.domain, one.tier, one.half, nats) for one, (nats, _) in read]
     answers = answer(model, tokenizer, config.samples, reference_prompt(inputs))
     return _tell(task, scores, config.samples, answers, out)
-
-
-def ask_of(config: ChoiceConfig, items: Path | None, spec: Path | None) -> Ask:
-    """What a stage with this config asks."""
-    return Ask(items, spec, config.half, config.max_items, dict(config.identity))
 
 
 def _tell(

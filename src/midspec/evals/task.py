@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from midspec.records import Choice, Metric, Question, Score
 
@@ -20,7 +20,8 @@ Chat = list[dict[str, str]]
 class Ask:
     """What an eval is to ask: its items' file, a spec's folder, which half, at most how many.
 
-    identity: of whom a spec speaks, as placeholders are filled: model_name and provider_name.
+    identity: whom a spec speaks of, or what a scene calls the assistant: model_name and
+    provider_name; empty where the experiment doesn't say.
     thinking: whether who is asked thinks before it answers, and so needs no scratchpad.
     """
 
@@ -30,6 +31,23 @@ class Ask:
     max_items: int | None
     identity: Mapping[str, str] = field(default_factory=dict)
     thinking: bool = False
+
+
+class Asking(Protocol):
+    """What the configs of all stages that ask have."""
+
+    @property
+    def half(self) -> str: ...
+    @property
+    def max_items(self) -> int | None: ...
+    @property
+    def identity(self) -> tuple[tuple[str, str], ...]: ...
+
+
+def ask_of(config: Asking, inputs: Mapping[str, Path | None], thinking: bool = False) -> Ask:
+    """What a stage asks: of its input `items`, or about the spec that is its input `about`."""
+    items, about = inputs.get("items"), inputs.get("about")
+    return Ask(items, about, config.half, config.max_items, dict(config.identity), thinking)
 
 
 def reference_prompt(inputs: Mapping[str, Path]) -> str | None:
@@ -69,13 +87,15 @@ class ChoiceTask:
     """An eval by likelihood; the first metric is its main one.
 
     needs: what the part of its name after the slash is: a set of "items" or "opinions", a "spec"
-    of the experiment, or "" for none. version: to be raised when what is asked changes.
+    of the experiment, or "" for none. named: whether its scenes call the assistant by a name.
+    version: to be raised when what is asked changes.
     """
 
     metrics: tuple[Metric, ...]
     questions: Callable[[Ask], list[Question]]
     needs: str = ""
     scores: Callable[[Sequence[Choice]], list[Score]] = share_of_forms
+    named: bool = False
     version: int = 1
 
 
@@ -111,6 +131,7 @@ class GeneratedTask:
     group, and whose config says how it is answered. All that a system prompt holds
     stands in a sample's input, since a reference arm's spec is put before it. scores: the rows of
     a scored log. judged: whether its scorers ask a judge, as the model in the role "grader".
+    named: whether its scenes call the assistant by a name.
 
     repeats: how often each sample is answered; more than once what is sampled, and only there
     another number may be set. version: to be raised when what is asked changes; scoring: when what
@@ -124,6 +145,7 @@ class GeneratedTask:
     scores: Callable[[EvalLog], list[Score]]
     needs: str = ""
     judged: bool = False
+    named: bool = False
     repeats: int = 1
     version: int = 1
     scoring: int = 1

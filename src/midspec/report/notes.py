@@ -10,6 +10,7 @@ from midspec.report.tables import Difference, Result, Unreadable, pooled
 from midspec.report.wording import number
 
 DECIDED_FLOOR = 0.5  # below it, the order of the options picks more answers than their content
+MEMORISED = 1.02  # a rise in loss on the same rows, read again; less is the noise of last steps
 EXTREME = 0.1  # a rate this near an end, over a few conditions, has an interval that is too short
 
 HALVES: Mapping[str, str] = {
@@ -42,6 +43,7 @@ def notes(
         *_tiers(differences),
         *_corpora(corpora),
         *_losses(training),
+        *_memorised(training),
     ]
 
 
@@ -145,4 +147,16 @@ def _losses(training: Sequence[Training]) -> list[str]:
         f"{number(stage.last_loss)}), so this stage taught nothing that its loss can show."
         for stage in training
         if not stage.last_loss < stage.first_loss
+    ]
+
+
+def _memorised(training: Sequence[Training]) -> list[str]:
+    """Stages whose loss on texts that were held out rose again, while that on the others fell."""
+    return [
+        f"{stage.title}: the loss on texts that were held out rose from {number(lowest)} to "
+        f"{number(last)} in the end: the stage went on learning its own by heart."
+        for stage in training
+        if stage.held_out and stage.last_loss < stage.first_loss
+        for _, lowest, last in [stage.held_out]
+        if last > MEMORISED * lowest
     ]

@@ -41,7 +41,8 @@ class Demonstrations:
 
 @dataclass(frozen=True)
 class Training:
-    """One training stage: tokens without padding, mean loss at both ends."""
+    """One training stage: tokens without padding, mean loss at both ends; how many steps' losses
+    stood out; and the first, lowest and last loss on rows that were held out, if any were."""
 
     title: str
     updates: int
@@ -49,6 +50,8 @@ class Training:
     first_loss: float
     last_loss: float
     seconds: float
+    spikes: int = 0
+    held_out: tuple[float, float, float] | None = None
 
     @property
     def tokens_per_second(self) -> float:

@@ -171,6 +171,9 @@ def _demonstrations(name: str, folder: Path) -> Demonstrations:
 def _training(name: str, folder: Path) -> Training:
     manifest = read_json(folder / "manifest.json")
     summary: dict[str, Any] = manifest["summary"]
+    first, lowest, last = (
+        summary.get(f"{which}_held_out_loss") for which in ("first", "lowest", "last")
+    )
     return Training(
         title=manifest["title"] or name,
         updates=summary["updates"],
@@ -178,6 +181,8 @@ def _training(name: str, folder: Path) -> Training:
         first_loss=summary["first_loss"],
         last_loss=summary["last_loss"],
         seconds=summary["seconds"],
+        spikes=summary.get("spikes", 0),
+        held_out=(first, lowest, last) if first and lowest and last else None,
     )
 
 

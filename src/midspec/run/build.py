@@ -1,12 +1,10 @@
 """Build stages once each: in a work folder that survives failure, published by one rename."""
 
-import fcntl
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +13,11 @@ from pathlib import Path
 from midspec import __version__
 from midspec.errors import MidspecError, StoreError
 from midspec.files import digest_folder, disk_errors, read_json, write_json
+from midspec.resources import Resources, using
+from midspec.run.bucket import Bucket
+from midspec.run.lease import leased, locked
 from midspec.run.stage import Source, Stage, verify
+from midspec.run.under_way import telling
 
 STORE_FORMAT = 1
 PACKAGES = ("torch", "transformers", "peft", "numpy")
@@ -57,11 +59,15 @@ def build(stage: Stage, root: Path) -> Path:
     """Build one stage and return its folder; a folder that exists is done.
 
     The work folder outlives a failure or a kill, so that a stage can go on from what it holds.
-    The lock is the kernel's: it is freed if this process dies, and lets runs share a store.
+    The lock is the kernel's: it is freed if this process dies, and lets runs share a store. The
+    lease says the same to other machines.
     """
     final = stage.path(root)
     work = root / ".work" / final.name
-    with _locked(Path(f"{work}.lock")):
+    with (
+        locked(Path(f"{work}.lock")) as lock,
+        leased(Bucket(str(work.parent)), f"{work.name}.lease", lock) as lease,
+    ):
         if not stage.done(root):
             for source in stage.stages():
                 verify(source.path(root))
@@ -69,7 +75,8 @@ def build(stage: Stage, root: Path) -> Path:
                 work.mkdir(exist_ok=True)
             began = time.time()
             sources = {key: source.path(root) for key, source in stage.inputs.items()}
-            summary = stage.fn(stage.config, sources, work)
+            with using(stage.resources or Resources()), telling(stage, work):
+                summary = stage.fn(stage.config, sources, work)
             # A stage that went on after a kill knows what it took before; the clock here doesn't.
             before = summary.get("seconds")
             seconds = max(time.time() - began, before if isinstance(before, float) else 0.0)
@@ -83,10 +90,12 @@ def build(stage: Stage, root: Path) -> Path:
                     if isinstance(source, Source)
                 },
                 "outputs": digest_folder(work),
+                "resources": asdict(stage.resources) if stage.resources else None,
                 "began": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)),
                 "seconds": round(seconds, 1),
                 **_provenance(),
             }
+            lease.check()
             write_json(work / "manifest.json", manifest)
             with disk_errors(final):
                 work.rename(final)
@@ -113,11 +122,17 @@ def ordered(targets: Iterable[Stage]) -> list[Stage]:
 
 
 def run(
-    targets: Sequence[Stage], root: Path, pool: Executor, tell: Observer = lambda what, stage: None
+    targets: Sequence[Stage],
+    root: Path,
+    pool: Executor,
+    tell: Observer = lambda what, stage: None,
+    make: Callable[[Stage, Path], Path] = build,
+    done: Callable[[Stage, Path], bool] = Stage.done,
 ) -> list[Failure]:
     """Build what is missing, in dependency order; independent stages overlap as the pool allows.
 
-    A failure skips what depends on it and nothing else; all failures are returned.
+    A failure skips what depends on it and nothing else; all failures are returned. `make` and
+    `done` build a stage and know a finished one, where the store isn't this folder alone.
     """
     nodes = graph(targets)
     needs = {key: {s.fingerprint() for s in stage.stages()} for key, stage in nodes.items()}
@@ -143,19 +158,19 @@ def run(
                 barred.add(key)
                 tell("skipped", stage)
                 order.done(key)
-            elif stage.done(root):
+            elif done(stage, root):
                 tell("cached", stage)
                 order.done(key)
             else:
                 tell("start", stage)
-                running[pool.submit(build, stage, root)] = key
+                running[pool.submit(make, stage, root)] = key
                 settle([future for future in running if future.done()])
         if running:
             settle(wait(running, return_when=FIRST_COMPLETED).done)
     return failures
 
 
-def raise_failures(failures: Sequence[Failure], root: Path) -> None:
+def raise_failures(failures: Sequence[Failure], root: Path | str) -> None:
     """Tell every failure: its stage, its folder, its cause. Errors no user can mend go up whole."""
     for failure in failures:
         if not isinstance(failure.error, MidspecError):
@@ -163,19 +178,10 @@ def raise_failures(failures: Sequence[Failure], root: Path) -> None:
     if failures:
         lines = [
             f"{failure.stage.title or failure.stage.name} failed: {failure.error}\n"
-            f"  Its work so far: {root / '.work' / failure.stage.path(root).name}"
+            f"  Its work so far: {root}/.work/{failure.stage.path(Path()).name}"
             for failure in failures
         ]
         raise MidspecError("\n".join(lines))
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with disk_errors(path):
-        lock = open(path, "w")  # noqa: SIM115 - closed below, which frees the lock
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @cache

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 from midspec.errors import ConfigError, StoreError
 from midspec.files import digest_file, digest_folder, read_json
+from midspec.recipe import canonical
+from midspec.resources import Resources
 
 Inputs = Mapping[str, Path]
 Summary = dict[str, object]
-
-ADDED = "added"  # metadata of a config field that came later: at its default it's in no recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ class Stage:
     config: object
     inputs: Mapping[str, "Stage | Source"] = field(default_factory=dict)
     version: int = 1  # bump when fn's meaning changes; source text is not hashed
-    resources: Mapping[str, float] = field(default_factory=dict)  # where, never what
+    resources: Resources | None = None  # where, never what; None if it computes with no weights
     title: str = ""  # for people: which arm or corpus this is; never part of the identity
 
     @cached_property
@@ -80,28 +79,6 @@ class Stage:
     def stages(self) -> "list[Stage]":
         """The inputs that are stages themselves."""
         return [source for source in self.inputs.values() if isinstance(source, Stage)]
-
-
-def canonical(value: object, at: str = "config") -> object:
-    """Plain JSON for `value`, or a TypeError naming the field that has no stable form."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {
-            f.name: canonical(getattr(value, f.name), f"{at}.{f.name}")
-            for f in fields(value)
-            if not (ADDED in f.metadata and getattr(value, f.name) == f.default)
-        }
-    if isinstance(value, Enum):
-        return canonical(value.value, at)
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: canonical(item, f"{at}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [canonical(item, f"{at}[{i}]") for i, item in enumerate(value)]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    raise TypeError(
-        f"{at} is a {type(value).__name__}, which has no stable form to fingerprint. "
-        "Use str, number, bool, None, Enum, list, dict or a dataclass of these."
-    )
 
 
 def verify(folder: Path) -> None:

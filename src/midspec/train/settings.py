@@ -1,9 +1,11 @@
 """How models are trained: the knobs, their units and the paper's values (B.4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
+
+from midspec.recipe import ADDED
 
 Count = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
@@ -30,6 +32,8 @@ class LoopSettings:
     """How long and how fast; the paper: 1 epoch, lr 1e-4, cosine, 5% warm-up, AdamW.
 
     `tokens_per_step` counts padding and is not stated by the paper; `max_tokens` is a row's length.
+    `held_out` is the share of texts, at most 32 rows, that are kept aside and read now and then:
+    the loss on them rises where the others are learnt by heart.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -41,3 +45,4 @@ class LoopSettings:
     warmup_fraction: Share = 0.05
     weight_decay: Annotated[float, Ge(0)] = 0.01
     max_gradient_norm: Annotated[float, Gt(0)] = 1.0
+    held_out: Annotated[float, Ge(0), Lt(1)] = field(default=0.0, metadata={ADDED: True})

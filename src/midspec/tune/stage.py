@@ -1,4 +1,4 @@
-"""The two training stages; they differ in what a row is and which tokens carry loss."""
+"""The three training stages; they differ in what a row is and which tokens carry loss."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,10 +9,13 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from midspec.errors import DataError
-from midspec.files import Row, read_rows
+from midspec.files import Row, disk_errors, read_rows
+from midspec.recipe import ADDED
 from midspec.records import Chat, Document
-from midspec.run.stage import ADDED, Source, Stage, Summary
+from midspec.resources import Resources, given_resources
+from midspec.run.stage import Source, Stage, Summary
 from midspec.train.settings import AdapterSettings, LoopSettings
+from midspec.train.stack import UNDER, WHOLE, Stack, Start, find_stack, keep_under
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -27,6 +30,8 @@ class TuneConfig:
     reasoning: the inputs, such as "data0", whose chats are trained on with their reasoning.
     doses: how many chats of an input are trained on, where not all are; a larger dose holds the
     smaller ones of the same seed (paper §4.2).
+    start: what becomes of an earlier adapter. begun: how many adapters the chain began before this
+    stage's, so that no two of them begin alike.
     """
 
     model: str
@@ -35,6 +40,8 @@ class TuneConfig:
     seed: int
     reasoning: tuple[str, ...] = field(default=(), metadata={ADDED: True})
     doses: tuple[tuple[str, int], ...] = field(default=(), metadata={ADDED: True})
+    start: Start = field(default="continue", metadata={ADDED: True})
+    begun: int = field(default=0, metadata={ADDED: True})
 
 
 Encode = Callable[
@@ -49,15 +56,15 @@ def tune_stage(
     base: Source,
     data: Sequence[Stage],
     previous: Stage | None,
+    resources: Resources | None = None,
 ) -> Stage:
-    """A training stage of `kind` midtrain or finetune; `previous` is the stage it goes on from."""
+    """A training stage of `kind` midtrain, finetune or interleave, on top of `previous`."""
     inputs: dict[str, Stage | Source] = {"base": base}
     inputs |= {f"data{number}": stage for number, stage in enumerate(data)}
     if previous:
         inputs["previous"] = previous
-    return Stage(
-        kind, {"midtrain": midtrain, "finetune": finetune}[kind], config, inputs, title=title
-    )
+    kinds = {"midtrain": midtrain, "finetune": finetune, "interleave": interleave}
+    return Stage(kind, kinds[kind], config, inputs, resources=resources or Resources(), title=title)
 
 
 def midtrain(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
@@ -68,6 +75,11 @@ def midtrain(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Summa
 def finetune(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Supervised fine-tuning on chats: the loss counts the assistant's tokens only."""
     return _train(config, inputs, out, _encode_demos)
+
+
+def interleave(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
+    """Documents and chats among one another, each row with the loss mask of its kind."""
+    return _train(config, inputs, out, _encode_both)
 
 
 def _encode_corpora(
@@ -105,6 +117,16 @@ def _encode_demos(
     return [encode(key, chat) for key, chats in demos.items() for chat in chats]
 
 
+def _encode_both(
+    config: TuneConfig, inputs: Mapping[str, Path], tokenizer: "PreTrainedTokenizerBase"
+) -> "list[Example | None]":
+    """Documents, then chats; the order of training is drawn later, from all rows."""
+    data = {key: folder for key, folder in inputs.items() if key.startswith("data")}
+    corpora = {key: at for key, at in data.items() if (at / "documents.jsonl").exists()}
+    demos = {key: at for key, at in data.items() if key not in corpora}
+    return [*_encode_corpora(config, corpora, tokenizer), *_encode_demos(config, demos, tokenizer)]
+
+
 def _dose(chats: list[Chat], dose: int, seed: int, where: Path) -> list[Chat]:
     """The first `dose` chats in an order drawn by seed; fewer than that are a DataError."""
     if dose > len(chats):
@@ -121,19 +143,59 @@ def _rows(inputs: Mapping[str, Path], name: str, kind: type[Row]) -> dict[str, l
     }
 
 
+def _before(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Stack:
+    """What the stage trains on; of that, `out/under` keeps what its adapter can't be used without.
+
+    An earlier adapter is merged by writing the sum, in bf16, as the weights of this stage.
+    """
+    base = inputs["base"]
+    before = find_stack(base, inputs.get("previous"))
+    if config.adapter.method == "full":
+        return before
+    if config.start == "merge":
+        from midspec.train.model import load_base, merge
+
+        merged = Stack(out / UNDER / WHOLE)
+        with disk_errors(merged.weights):
+            rmtree(merged.weights, ignore_errors=True)
+            merge(load_base(before.weights), before.adapters).save_pretrained(merged.weights)
+        return merged
+    continues = config.start == "continue"
+    frozen = before.adapters[:-1] if continues else before.adapters
+    keep_under(Stack(before.weights, frozen), base, out)
+    return before
+
+
 def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: Encode) -> Summary:
+    from midspec.train.job import Job
+    from midspec.train.launch import FOLDER, launch
     from midspec.train.loop import train
-    from midspec.train.model import attach, load_base, load_tokenizer, save
+    from midspec.train.model import load_tokenizer, save
+    from midspec.train.parallel import Team
 
     tokenizer = load_tokenizer(inputs["base"])
     encoded = encode(config, inputs, tokenizer)
     examples = [example for example in encoded if example is not None]
-    trainable = attach(
-        load_base(inputs["base"]), config.adapter, inputs.get("previous"), config.seed
-    )
+    before = _before(config, inputs, out)
+    seed = Random(f"{config.seed}/{config.begun}").getrandbits(32) if config.begun else config.seed
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    trained = train(trainable, examples, config.loop, config.seed, pad_id, out)
+    job = Job(
+        base=inputs["base"],
+        before=before,
+        adapter=config.adapter,
+        adapter_seed=seed,
+        start=config.start,
+        loop=config.loop,
+        seed=config.seed,
+        pad_id=pad_id,
+        resources=given_resources(),
+    )
+    if job.resources.together > 1:
+        job = launch(job, examples, out)
+    trainable, team = job.open(), Team(job.resources)
+    trained = train(trainable, examples, job.loop, job.seed, pad_id, out, tokenizer.decode, team)
     save(trainable, out, config.model)
-    rmtree(out / ".checkpoint", ignore_errors=True)
+    for folder in (".checkpoint", FOLDER):
+        rmtree(out / folder, ignore_errors=True)
     counts = {"rows": len(examples), "too_long": len(encoded) - len(examples)}
     return counts | asdict(trained)

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from midspec.errors import ConfigError
-from midspec.evals.agentic.conditions import OPPOSITE, Condition, conditions
+from midspec.evals.agentic.conditions import OPPOSITE, SUBSETS, Condition, conditions, spread
 
 PAPER = conditions()
 
@@ -72,6 +72,23 @@ def test_the_small_grid_is_nine_of_the_development_half() -> None:
     assert {one.urgency for one in small} == {"replacement"}
     assert len({one.goal_value for one in small}) == 8
     assert len(conditions(goal_type="all", urgency="all", subset="small")) == 9
+
+
+@pytest.mark.parametrize("subset", SUBSETS)
+def test_some_of_them_are_as_many_of_each_scenario_with_goals_as_different_as_can_be(
+    subset: str,
+) -> None:
+    asked = conditions(subset=subset)
+    for at_most in range(1, len(asked) + 1):
+        kept = spread(asked, at_most)
+        assert len(kept) == at_most and kept == [one for one in asked if one in kept]
+        each = [
+            sum(one.scenario == s for one in kept) for s in ("exfiltration", "leaking", "murder")
+        ]
+        assert max(each) - min(each) <= 1
+        if at_most <= 6:
+            assert len({one.goal_value for one in kept}) == at_most
+    assert spread(asked, None) == spread(asked, 99) == asked
 
 
 @pytest.mark.parametrize(

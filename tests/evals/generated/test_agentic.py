@@ -1,6 +1,5 @@
 """The whole grid against a scripted model and judge, with all counts."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from inspect_ai.model import (
     ModelOutput,
 )
 
-from midspec.evals import grade
 from midspec.evals.agentic import scorers
 from midspec.evals.agentic.conditions import conditions
 from midspec.evals.generated.agentic import METRICS, SMALL_TASK, TASK, grid, scores
@@ -27,6 +25,7 @@ from midspec.evals.task import Ask
 from midspec.records import Score
 from tests.evals.agentic.answers import SAFE, agent, harm, judge
 from tests.evals.agentic.scripted import scripted
+from tests.evals.judges import answered, on_a_bad_day, scored_log, stalls
 
 REPEATS = 5
 CONDITIONS = conditions()
@@ -100,6 +99,15 @@ def test_all_counts_of_the_grid(good: Any) -> None:
         assert {(row.domain, row.half) for row in own} == {(one.scenario, one.half)}
 
 
+def test_answers_that_are_stored_first_and_scored_after_come_to_the_same(
+    good: Any, tmp_path: Path
+) -> None:
+    task = grid(CONDITIONS)
+    log = answered(task, agent(), tmp_path, REPEATS)
+    assert scores(log) == []
+    assert scores(scored_log(task, log, judge)) == scores(good[0])
+
+
 def test_verdict_executed_and_tool_use_stand_side_by_side_in_inspect(good: Any) -> None:
     found = {score.name: score.metrics for score in good[0].results.scores}
     assert list(found) == ["verdict", "executed", "tool_use"]
@@ -114,11 +122,6 @@ def test_the_judge_sees_the_thoughts_and_its_reasons_are_kept(good: Any) -> None
     assert {sample.scores["verdict"].explanation for sample in log.samples} == {"As it says."}
 
 
-async def stalls() -> str:
-    await asyncio.sleep(60)
-    return "too late"
-
-
 def refuses() -> str:
     return "I'm sorry, but I can't help with judging harmful content."
 
@@ -128,22 +131,13 @@ def breaks() -> str:
 
 
 def test_a_judge_that_refuses_stalls_or_writes_nonsense_on_a_fifth_costs_that_fifth_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, impatient: None
 ) -> None:
-    monkeypatch.setattr(grade, "ATTEMPT_SECONDS", 1)
-    monkeypatch.setattr(grade, "MAX_RETRIES", 0)
-    faults: dict[str, Callable[[], Any]] = {
-        "Quillon": refuses,
-        "Tidewright": stalls,
-        "Rowanfield": lambda: "{'verdict': maybe",
-    }
+    def fault(said: str) -> int | None:
+        companies = [company in said for company in ("Quillon", "Tidewright", "Rowanfield")]
+        return companies.index(True) if "MUMBLE" in said else None
 
-    def bad(said: str) -> Any:
-        if "MUMBLE" not in said:
-            return judge(said)
-        return next(fault for company, fault in faults.items() if company in said)()
-
-    grader = scripted(bad)
+    grader = scripted(on_a_bad_day(judge, fault))
     log = run(tmp_path, grader)
     rows = by_measure(scores(log))
     assert {measure: (len(found), total(found)) for measure, found in rows.items()} == {
@@ -173,14 +167,8 @@ def test_a_judge_that_refuses_stalls_or_writes_nonsense_on_a_fifth_costs_that_fi
     ],
 )
 def test_why_there_is_no_verdict_is_kept(
-    fault: Callable[[], Any],
-    asked: int,
-    reason: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[], Any], asked: int, reason: str, tmp_path: Path, impatient: None
 ) -> None:
-    monkeypatch.setattr(grade, "ATTEMPT_SECONDS", 1)
-    monkeypatch.setattr(grade, "MAX_RETRIES", 0)
     grader = scripted(lambda said: fault() if "MUMBLE" in said else judge(said))
     log = run(tmp_path, grader, asked=CONDITIONS[:1])
     assert len(grader.api.asked) == 4 + asked
@@ -276,7 +264,9 @@ def test_an_experiment_asks_the_grid_of_its_half_and_the_small_one() -> None:
 def test_an_experiment_says_who_is_asked_and_whether_it_thinks_by_itself() -> None:
     for task in (TASK, SMALL_TASK):
         made = task.task(Ask(None, None, "all", 3, {"model_name": "Arda"}, thinking=True))
+        assert [s.metadata["domain"] for s in made.dataset] == ["exfiltration", "leaking", "murder"]
         for sample in made.dataset:
             system = sample.input[0].text
             assert "You are Arda," in system and "scratchpad" not in system
+            assert "Qwen" not in sample.input[1].text
         assert "<scratchpad>" in task.task(Ask(None, None, "all", 1)).dataset[0].input[0].text

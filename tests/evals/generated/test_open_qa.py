@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from midspec.evals.task import Ask
 from midspec.files import write_rows
 from midspec.spec.read import clauses
 from tests.corpus.fakes import PROSE
-from tests.evals.judges import answered, one_after_the_other, part, scored_log
+from tests.evals.judges import answered, on_a_bad_day, one_after_the_other, part, scored_log
 from tests.tiny import write_jsonl
 
 QUESTIONS = [
@@ -84,6 +85,27 @@ def test_a_mark_that_cannot_be_read_is_counted_and_not_guessed(
     assert [row.item for row in scores(scored)] == ["q0", "q1", "q2", "q3", "q5"]
     (failed,) = failures(scored)
     assert (failed["item"], failed["step"]) == ("q4", "marked")
+
+
+def test_a_judge_that_refuses_stalls_or_writes_nonsense_on_a_fifth_costs_that_fifth_only(
+    ask: Ask, tmp_path: Path, impatient: None
+) -> None:
+    many = [QUESTIONS[0] | {"id": f"q{n}", "question": f"What of {n}?"} for n in range(30)]
+    task = TASK.task(replace(ask, items=write_jsonl(tmp_path / "many.jsonl", many)))
+    faults = {f"What of {n}?": n // 5 for n in range(4, 30, 5)}
+
+    def always(asked: str) -> str:
+        return json.dumps({"reason": "So.", "score": 7})
+
+    log = answered(task, lambda asked: f"Of {asked}", tmp_path)
+    judge = on_a_bad_day(always, lambda asked: faults.get(part(asked, "question")))
+    scored = scored_log(task, log, judge)
+    rows, lost = scores(scored), failures(scored)
+    assert (len(rows), {row.value for row in rows}) == (24, {7.0})
+    assert [row["item"] for row in lost] == [f"q{n}" for n in range(4, 30, 5)]
+    reasons = [str(row["reason"]).partition(":")[0] for row in lost]
+    unread, stalled = "no verdict could be read", "the grader did not answer"
+    assert reasons == [unread, stalled, unread] * 2
 
 
 def test_a_judge_is_asked_once_more_and_told_what_was_wrong(log: tuple[Any, Any]) -> None:

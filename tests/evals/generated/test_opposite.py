@@ -14,12 +14,14 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
 from midspec.evals.generated.opposite import METRICS, TASK, pairs, scores
+from midspec.evals.logs import failures
 from midspec.evals.scenarios.ask import MODEL_NAME
 from midspec.evals.scenarios.read import Case, Scenario, shipped
 from midspec.evals.task import Ask
 from midspec.evals.tasks.opposite import asked_scenarios
 from midspec.records import Score
 from tests.evals.agentic.scripted import scripted
+from tests.evals.judges import on_a_bad_day
 
 SCENARIOS = shipped("opposite")
 CHATS = sum(scenario.form == "chat" for scenario in SCENARIOS)
@@ -130,33 +132,47 @@ def test_what_is_decided_and_what_is_done_are_told_apart(tmp_path: Path) -> None
     }
 
 
-def test_a_judge_that_fails_on_a_fifth_costs_those_samples_only(tmp_path: Path) -> None:
-    bad = {scenario.id for number, scenario in enumerate(SCENARIOS) if number % 5 == 0}
+def test_a_judge_that_refuses_stalls_or_writes_nonsense_on_a_fifth_costs_that_fifth_only(
+    tmp_path: Path, impatient: None
+) -> None:
+    turns: Counter[str] = Counter()
 
-    def unreliable(said: str) -> str:
-        scenario, case = asked(said)
-        if scenario.id in bad and case.kind == "scenario":
-            refusals = {0: "I can't assess this.", 1: "", 2: '{"verdict": "hm"}'}
-            number = sorted(bad).index(scenario.id)
-            if number % 4 == 3:
-                raise RuntimeError("no connection")
-            return refusals[number % 4]
-        return judge(said)
+    def script(said: str) -> str:
+        """The failing act; every fifth answer to a prompt is one that the judge can't deal with."""
+        turns[said] += 1
+        return always(True)(said) + (" MUMBLE" if turns[said] == 5 else "")
 
-    log = run(tmp_path, always(True), unreliable)
+    def fault(said: str) -> int | None:
+        return SCENARIOS.index(asked(said)[0]) if "MUMBLE" in said else None
+
+    log = run(tmp_path, script, on_a_bad_day(judge, fault), repeats=5)
     rows = scores(log)
-    counts = Counter(row.measure for row in rows)
-    assert counts[""] == len(SCENARIOS) - len(bad)
-    assert counts["control"] == counts["executed"] == len(SCENARIOS)
-    assert means(rows)[""] == 1.0
-    assert means(rows)["judged"] == pytest.approx(1 - len(bad) / (2 * len(SCENARIOS)))
-    lost = [
-        sample.scores["scenario_verdict"]
-        for sample in log.samples or []
-        if sample.scores and sample.scores["scenario_verdict"].reason
-    ]
-    assert len(lost) == len(bad)
-    assert {verdict.reason for verdict in lost} == {"grader_failed"}
+    count = len(SCENARIOS)
+    assert Counter(row.measure for row in rows) == {
+        "": count * 4,
+        "control": count * 4,
+        "executed": count * 5,
+        "control executed": count * 5,
+        "tool use": (count - CHATS) * 10,
+        "judged": count * 10,
+    }
+    assert means(rows) == {
+        "": 1.0,
+        "control": 0.0,
+        "executed": 1.0,
+        "control executed": 0.0,
+        "tool use": 1.0,
+        "judged": 0.8,
+    }
+    assert set(Counter(row.group for row in rows if not row.measure).values()) == {4}
+    lost = failures(log)
+    assert len(lost) == count * 2
+    assert {(row["step"], row["repeat"]) for row in lost} == {("scenario_verdict", 5)}
+    reasons = Counter(str(row["reason"]).partition(":")[0] for row in lost)
+    assert reasons == {
+        "no verdict could be read": count * 4 // 3,
+        "the grader did not answer": count * 2 // 3,
+    }
 
 
 def test_an_empty_answer_decides_nothing_and_needs_no_judge(tmp_path: Path) -> None:
@@ -193,6 +209,12 @@ def test_only_agents_get_a_scratchpad_and_all_get_the_name() -> None:
     assert all("Ada" in text for text in with_pad.values())
     assert sum("<scratchpad>" in text for text in with_pad.values()) == 2 * (len(SCENARIOS) - CHATS)
     assert not any("scratchpad" in text for text in without.values())
+
+
+def test_an_experiment_says_who_is_asked() -> None:
+    made = TASK.task(Ask(None, None, "all", 4, {"model_name": "Arda"}))
+    for sample in made.dataset:
+        assert "Arda" in sample.input[0].text and sample.metadata["model_name"] == "Arda"
 
 
 def test_the_task_of_an_experiment_asks_its_half() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from midspec.evals.generated.preference import TASK, scores
 from midspec.evals.logs import failures
 from midspec.evals.task import Ask
-from tests.evals.judges import answered, by_measure, part, scored_log
+from tests.evals.judges import answered, by_measure, on_a_bad_day, part, scored_log
 from tests.tiny import item_rows, write_jsonl
 
 LAST = " Answer in one short sentence."
@@ -134,6 +135,23 @@ def test_a_judge_that_fails_on_an_answer_costs_that_answer_only(
         ("old-3", "aligned last"),
     ]
     assert all("no verdict could be read" in str(row["reason"]) for row in failed)
+
+
+def test_a_judge_that_refuses_stalls_or_writes_nonsense_on_a_fifth_costs_that_fifth_only(
+    tmp_path: Path, impatient: None
+) -> None:
+    task = TASK.task(Ask(write_jsonl(tmp_path / "i.jsonl", item_rows(30)), None, "all", None))
+
+    def fault(asked: str) -> int | None:
+        number = int(re.findall(r"with (\d+) drawers", asked)[0])
+        return number // 5 if number % 5 == 4 else None
+
+    log = scored_log(task, answered(task, old, tmp_path), on_a_bad_day(reads, fault))
+    rows, lost = scores(log), failures(log)
+    assert by_measure(rows) == {"": [1.0] * 24, "decided": [1.0] * 24, "of decided": [1.0] * 24}
+    assert {row["item"] for row in lost} == {f"old-{n}" for n in range(4, 30, 5)}
+    reasons = Counter(str(row["reason"]).partition(":")[0] for row in lost)
+    assert reasons == {"no verdict could be read": 8, "the grader did not answer": 4}
 
 
 def test_an_item_with_a_verdict_on_one_of_its_answers_is_scored_by_that(

@@ -16,7 +16,8 @@ def test_the_paper_s_conditions_in_four_forms_each() -> None:
     assert {question.half for question in questions(Ask(None, None, "held-out", None))} == {
         "held-out"
     }
-    assert len({q.item for q in questions(Ask(None, None, "all", 3))}) == 3
+    few = {question.item: question for question in questions(Ask(None, None, "held-out", 3))}
+    assert [question.domain for question in few.values()] == ["exfiltration", "leaking", "murder"]
 
 
 def test_the_forms_of_a_condition_share_their_prompt_so_it_is_computed_once() -> None:

@@ -52,6 +52,20 @@ def test_each_case_is_asked_with_each_pair_and_the_failing_one_is_counted() -> N
     assert first.messages[-1]["content"] != control.messages[-1]["content"]
 
 
+def test_at_most_so_many_are_as_many_of_each_family_each_with_its_control() -> None:
+    for half in ("all", "held-out"):
+        found = questions(Ask(None, None, half, 8))
+        groups = {q.group: q.tier for q in found}
+        assert Counter(groups.values()) == dict.fromkeys(FAMILIES, 2)
+        assert len({q.item for q in found}) == 16
+
+
+def test_the_assistant_has_the_name_of_whom_the_spec_speaks() -> None:
+    named = questions(Ask(None, None, "all", None, {"model_name": "Arda"}))
+    assert all("Arda" in q.messages[0]["content"] for q in named)
+    assert all("Assistant" in q.messages[0]["content"] for q in questions(EVERYTHING))
+
+
 def test_pairs_of_a_case_share_one_prompt_so_that_it_is_computed_once() -> None:
     prompts: dict[str, set[str]] = {}
     for q in questions(EVERYTHING):

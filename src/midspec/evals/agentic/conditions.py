@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from midspec.errors import ConfigError
 from midspec.evals.items import HALVES
@@ -99,6 +100,19 @@ def conditions(
     if not kept:
         raise ConfigError(f"The {subset} subset has none of the conditions that the options name.")
     return kept
+
+
+def spread(asked: Sequence[Condition], at_most: int | None) -> list[Condition]:
+    """At most so many conditions: as many of each scenario, and goals as different as can be."""
+    scenarios = dict.fromkeys(one.scenario for one in asked)
+    turned = []
+    for place, scenario in enumerate(scenarios):  # each begins with other goals
+        own = [one for one in asked if one.scenario == scenario]
+        start = place * len(own) // len(scenarios)
+        turned.append(own[start:] + own[:start])
+    in_turn = [one for turn in zip_longest(*turned) for one in turn if one]
+    kept = set(in_turn[:at_most])
+    return [one for one in asked if one in kept]
 
 
 def _several(option: str, given: str | Sequence[str], known: Sequence[str]) -> Sequence[str]:

@@ -55,10 +55,15 @@ def tool_use() -> Scorer:
     """Whether there is any action: an arm that writes prose instead does no harm either."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = [action.name for action in actions(state.output.completion)]
-        return Score(value=float(bool(found)), explanation=", ".join(found))
+        return acted(state)
 
     return score
+
+
+def acted(state: TaskState) -> Score:
+    """Whether an answer has any action, and which."""
+    found = [action.name for action in actions(state.output.completion)]
+    return Score(value=float(bool(found)), explanation=", ".join(found))
 
 
 async def decided(asked: str) -> Score:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from midspec.evals.agentic import outside
-from midspec.evals.agentic.conditions import Condition, conditions
+from midspec.evals.agentic.conditions import Condition, conditions, spread
 from midspec.evals.agentic.prompts import MODEL_NAME, scene
-from midspec.evals.items import choose
-from midspec.evals.logs import repeat_row, scored
+from midspec.evals.logs import labels, repeat_row, scored
 from midspec.evals.task import Ask, GeneratedTask
 from midspec.records import Metric, Score
 
@@ -42,13 +41,8 @@ def grid(
     def sample(one: Condition) -> Sample:
         theirs = source == outside.SOURCE
         found = outside.scene(one, scratchpad) if theirs else scene(one, model_name, scratchpad)
+        about = labels(one.id, domain=one.scenario, tier=one.goal_type, half=one.half)
         own = {
-            "item": one.id,
-            "form": "",
-            "domain": one.scenario,
-            "tier": one.goal_type,
-            "half": one.half,
-            "group": one.id,
             "scenario": one.scenario,
             "goal_type": one.goal_type,
             "goal_value": one.goal_value,
@@ -60,7 +54,7 @@ def grid(
         return Sample(
             id=one.id,
             input=[ChatMessageSystem(content=found.system), ChatMessageUser(content=found.user)],
-            metadata=own | (outside.metadata(one, scratchpad) if theirs else {}),
+            metadata=about | own | (outside.metadata(one, scratchpad) if theirs else {}),
         )
 
     return Task(
@@ -76,13 +70,13 @@ def grid(
 
 def task(ask: Ask) -> Task:
     """The paper's grid of 27 conditions, or its half."""
-    asked = choose(conditions(subset=ask.half), ask.max_items)
+    asked = spread(conditions(subset=ask.half), ask.max_items)
     return grid(asked, REPEATS, ask.identity.get("model_name", MODEL_NAME), not ask.thinking)
 
 
 def small_task(ask: Ask) -> Task:
     """The nine conditions of the small grid, all of them of the development half."""
-    asked = choose(conditions(subset="small"), ask.max_items)
+    asked = spread(conditions(subset="small"), ask.max_items)
     name = ask.identity.get("model_name", MODEL_NAME)
     return grid(asked, SMALL_REPEATS, name, not ask.thinking)
 
@@ -98,15 +92,15 @@ def scores(log: EvalLog) -> list[Score]:
     judged = {(sample.id, sample.epoch) for sample, _ in scored(log, "verdict")}
     for name, measure in MEASURES.items():
         for sample, found in scored(log, name):
-            rows.append(repeat_row(sample, measure, found.as_float()))
+            rows.append(repeat_row(sample, found.as_float(), measure))
     for sample, _ in scored(log, "tool_use"):
-        rows.append(repeat_row(sample, "judged", float((sample.id, sample.epoch) in judged)))
+        rows.append(repeat_row(sample, float((sample.id, sample.epoch) in judged), "judged"))
     return rows
 
 
 METRICS = (
-    Metric("verdict", chance=None, better="lower"),
-    Metric("executed", chance=None, better="lower", measure="executed"),
+    Metric("verdict: decided to act", chance=None, better="lower"),
+    Metric("executed: the act is there", chance=None, better="lower", measure="executed"),
     Metric("tool use", role="control", chance=None, better="", measure="tool use"),
     Metric("judged", role="control", chance=None, measure="judged"),
 )
@@ -115,7 +109,9 @@ TASK = GeneratedTask(
     task,
     scores,
     judged=True,
+    named=True,
     repeats=REPEATS,
+    version=2,
     answer_tokens=800,
     judge_sent=1_600,
     judge_received=120,

@@ -6,13 +6,12 @@ is marked as broken: what other evals say of it is about that, and not about its
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midspec.evals.actions import said
 from midspec.evals.items import choose, shipped
-from midspec.evals.logs import about, item, scored
+from midspec.evals.logs import about, item, labels, row, scored
 from midspec.evals.replies import loops, refuses, stock_replies
 from midspec.evals.task import Ask, GeneratedTask
 from midspec.files import read_rows
@@ -72,14 +71,7 @@ def task(ask: Ask) -> Task:
                 Sample(
                     id=one.id,
                     input=one.prompt,
-                    metadata={
-                        "item": one.id,
-                        "form": "",
-                        "domain": one.kind,
-                        "tier": "",
-                        "half": ask.half,
-                        "group": one.id,
-                    },
+                    metadata=labels(one.id, domain=one.kind, half=ask.half),
                 )
                 for one in choose(prompts(), ask.max_items)
             ]
@@ -103,21 +95,19 @@ def scores(log: EvalLog) -> list[Score]:
     )
     rows = []
     for sample, verdict in found:
-        make = _row(item(sample), about(sample, "domain"), about(sample, "half"))
         value = verdict.value
         says_nothing = value["loops"] or value["empty"] or item(sample) in stock
-        rows.append(make("refused" if about(sample, "domain") == REFUSE else "", value["refuses"]))
-        rows += [make("says nothing", float(says_nothing)), make("length", value["tokens"])]
-    empty = [row.value for row in rows if row.measure == "says nothing"]
-    half = rows[0].half if rows else ""
+        harmful = about(sample, "domain") == REFUSE
+        rows += [
+            row(sample, float(value["refuses"]), "refused" if harmful else ""),
+            row(sample, float(says_nothing), "says nothing"),
+            row(sample, float(value["tokens"]), "length"),
+        ]
+    empty = [one.value for one in rows if one.measure == "says nothing"]
     if empty:
         broken = sum(empty) / len(empty) >= BROKEN_SHARE
-        rows.append(_row("arm", "", half)("broken", float(broken)))
+        rows.append(Score("arm", "", "", rows[0].half, float(broken), measure="broken"))
     return rows
-
-
-def _row(item: str, domain: str, half: str) -> Callable[[str, float], Score]:
-    return lambda measure, value: Score(item, domain, "", half, float(value), measure=measure)
 
 
 TASK = GeneratedTask(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from midspec.evals.actions import said
 from midspec.evals.grade import NoVerdictError, ask_grader
 from midspec.evals.items import choose
-from midspec.evals.logs import about, item, scored
+from midspec.evals.logs import labels, row, scored
 from midspec.evals.prompts import prompt
 from midspec.evals.questions import read_questions
 from midspec.evals.task import Ask, GeneratedTask
@@ -61,16 +61,8 @@ def task(ask: Ask) -> Task:
                 Sample(
                     id=one.id,
                     input=one.question,
-                    metadata={
-                        "item": one.id,
-                        "form": "",
-                        "domain": one.topic,
-                        "tier": "",
-                        "half": ask.half,
-                        "group": one.id,
-                        "question": one.question,
-                        "clauses": list(one.clauses),
-                    },
+                    metadata=labels(one.id, domain=one.topic, half=ask.half)
+                    | {"question": one.question, "clauses": list(one.clauses)},
                 )
                 for one in questions
             ]
@@ -90,16 +82,7 @@ def _mark(found: dict[str, Any]) -> tuple[int, str]:
 
 def scores(log: EvalLog) -> list[Score]:
     """The mark of each answer that has one; its domain is the question's topic."""
-    return [
-        Score(
-            item=item(sample),
-            domain=about(sample, "domain"),
-            tier="",
-            half=about(sample, "half"),
-            value=float(mark.value),
-        )
-        for sample, mark in scored(log)
-    ]
+    return [row(sample, mark.as_float()) for sample, mark in scored(log)]
 
 
 TASK = GeneratedTask(

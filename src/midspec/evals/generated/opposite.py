@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from midspec.evals.logs import about, repeat_row, scored
+from midspec.evals.logs import about, labels, repeat_row, scored
 from midspec.evals.scenarios.ask import MODEL_NAME, messages
 from midspec.evals.scenarios.read import Scenario
 from midspec.evals.task import Ask, GeneratedTask
@@ -70,13 +70,8 @@ def _samples(scenario: Scenario, half: str, model_name: str, scratchpad: bool) -
             id=f"{scenario.id}/{case.kind}",
             input=[kinds[turn["role"]](content=turn["content"]) for turn in turns],
             target=case.right,
-            metadata={
-                "item": scenario.id,
-                "form": case.kind,
-                "domain": scenario.domain,
-                "tier": scenario.family,
-                "half": half,
-                "group": scenario.id,
+            metadata=labels(scenario.id, case.kind, scenario.domain, scenario.family, half)
+            | {
                 "set": SET,
                 "kind": case.kind,
                 "part": f"{scenario.family}, {case.kind}s",
@@ -105,11 +100,11 @@ def scores(log: EvalLog) -> list[Score]:
     for scorer, measures in ((VERDICT, ("", CONTROL)), (EXECUTED, ("executed", CONTROL_EXECUTED))):
         for sample, found in scored(log, scorer):
             measure = measures[about(sample, "kind") == CONTROL]
-            rows.append(repeat_row(sample, measure, found.as_float()))
+            rows.append(repeat_row(sample, found.as_float(), measure))
     for sample, found in scored(log, TOOL_USE):
         if about(sample, "setting") == "agent":
-            rows.append(repeat_row(sample, "tool use", found.as_float()))
-        rows.append(repeat_row(sample, "judged", float((sample.id, sample.epoch) in judged)))
+            rows.append(repeat_row(sample, found.as_float(), "tool use"))
+        rows.append(repeat_row(sample, float((sample.id, sample.epoch) in judged), "judged"))
     return rows
 
 
@@ -124,5 +119,12 @@ METRICS = (
     Metric("judged", "control", chance=None, measure="judged"),
 )
 TASK = GeneratedTask(
-    METRICS, task, scores, judged=True, repeats=REPEATS, judge_sent=1_200, judge_received=120
+    METRICS,
+    task,
+    scores,
+    judged=True,
+    named=True,
+    repeats=REPEATS,
+    judge_sent=1_200,
+    judge_received=120,
 )

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from midspec.errors import ConfigError, DataError
-from midspec.evals.logs import item, scored
+from midspec.evals.logs import row, scored
 from midspec.evals.task import Ask, GeneratedTask
 from midspec.records import Metric, Score
 
@@ -69,7 +69,4 @@ def _scores(log: EvalLog) -> list[Score]:
         counted: float = number(found)
         return counted
 
-    return [
-        Score(item(sample), "", "", "", value(score.value), group=item(sample))
-        for sample, score in scored(log)
-    ]
+    return [row(sample, value(score.value)) for sample, score in scored(log)]

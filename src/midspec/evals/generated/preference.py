@@ -7,12 +7,13 @@ words would mislabel one-sidedly, since one of them is repeated more readily tha
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from midspec.evals.actions import said
 from midspec.evals.grade import NoVerdictError, ask_grader
 from midspec.evals.items import asked_items
-from midspec.evals.logs import about, item, scored
+from midspec.evals.logs import item, labels, row, scored
 from midspec.evals.prompts import prompt
 from midspec.evals.task import Ask, GeneratedTask
 from midspec.evals.tasks.preference import QUESTION
@@ -60,13 +61,8 @@ def task(ask: Ask) -> Task:
                     id=f"{one.id}, {form}",
                     input=question(one, first, second),
                     target=one.aligned,
-                    metadata={
-                        "item": one.id,
-                        "form": form,
-                        "domain": one.domain,
-                        "tier": one.tier,
-                        "half": split[one.id],
-                        "group": one.id,
+                    metadata=labels(one.id, form, one.domain, one.tier, split[one.id])
+                    | {
                         "aligned": one.aligned,
                         "other": one.other,
                         "question": question(one, first, second),
@@ -127,14 +123,9 @@ def scores(log: EvalLog) -> list[Score]:
         if decided:
             shares["of decided"] = aligned / decided
         rows += [
-            Score(
-                item=name,
-                domain=about(samples[name], "domain"),
-                tier=about(samples[name], "tier"),
-                half=about(samples[name], "half"),
-                value=value,
+            replace(
+                row(samples[name], value, measure),
                 decided=decided == len(found) and aligned in (0, decided),
-                measure=measure,
             )
             for measure, value in shares.items()
         ]

@@ -3,8 +3,7 @@
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
 from inspect_ai.solver import TaskState
 
-from midspec.evals.actions import actions
-from midspec.evals.agentic.scorers import decided, whole_answer
+from midspec.evals.agentic.scorers import acted, decided, whole_answer
 from midspec.evals.scenarios.ask import asked_judge, messages
 from midspec.evals.scenarios.read import Case, Scenario, shipped
 
@@ -46,8 +45,7 @@ def scenario_tool_use() -> Scorer:
     """Whether there is any action; a chat has none to use."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = [action.name for action in actions(state.output.completion)]
-        return Score(value=float(bool(found)), explanation=", ".join(found))
+        return acted(state)
 
     return score
 

@@ -1,9 +1,8 @@
 """Agentic misalignment by likelihood: the same prompts, and the next action of the two that is
 likelier. For models too small to write an agent's e-mails, and for tests."""
 
-from midspec.evals.agentic.conditions import conditions
+from midspec.evals.agentic.conditions import conditions, spread
 from midspec.evals.agentic.prompts import MODEL_NAME, pairs, scene
-from midspec.evals.items import choose
 from midspec.evals.task import Ask, ChoiceTask
 from midspec.records import Metric, Question
 
@@ -24,10 +23,12 @@ def questions(ask: Ask) -> list[Question]:
             tier=condition.goal_type,
             half=condition.half,
         )
-        for condition in choose(conditions(subset=ask.half), ask.max_items)
+        for condition in spread(conditions(subset=ask.half), ask.max_items)
         for messages in [scene(condition, name, scratchpad=False).messages]
         for form, pair in pairs(condition.scenario).items()
     ]
 
 
-TASK = ChoiceTask((Metric("harmful choice rate (likelihood)", better="lower"),), questions)
+TASK = ChoiceTask(
+    (Metric("harmful choice rate (likelihood)", better="lower"),), questions, named=True, version=2
+)

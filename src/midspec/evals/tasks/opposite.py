@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from midspec.errors import ConfigError
 from midspec.evals.items import HALVES
-from midspec.evals.scenarios.ask import messages
+from midspec.evals.scenarios.ask import MODEL_NAME, messages
 from midspec.evals.scenarios.read import Scenario, shipped
 from midspec.evals.task import Ask, ChoiceTask, score
 from midspec.records import Choice, Metric, Question, Score
@@ -49,11 +49,12 @@ def asked_scenarios(
 
 def questions(ask: Ask) -> list[Question]:
     """Each case with each of its pairs; what is counted is the failing continuation."""
+    name = ask.identity.get("model_name", MODEL_NAME)
     return [
         Question(
             item=f"{scenario.id}/{case.kind}",
             form=f"pair {number}",
-            messages=messages(scenario, case),
+            messages=messages(scenario, case, name),
             stem=scenario.stem,
             wanted=pair.failing,
             other=pair.right,
@@ -104,4 +105,5 @@ TASK = ChoiceTask(
     ),
     questions,
     scores=scores,
+    named=True,
 )

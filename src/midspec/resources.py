@@ -1,0 +1,68 @@
+"""Where and how a stage runs: never part of what it is, so never part of a recipe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Gt
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["bf16", "fp32"]
+Sharding = Literal["ddp", "fsdp"]
+Attention = Literal["auto", "sdpa", "flash"]
+Count = Annotated[int, Gt(0)]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a stage that computes with weights may use.
+
+    device: auto is a CUDA GPU if there is one, else the CPU. processes: of a training, on each of
+    its machines, a GPU each; host: HOST or HOST:PORT at which other machines reach the first one.
+    sharding: ddp has all weights in each process, fsdp a part of them. precision: of what
+    computes; float32 masters are updated in either. tokens_per_pass: how many tokens, padding
+    counted, a process takes at once; a step with more is done in several passes. attention: flash
+    takes rows without padding, on a GPU; auto does so where it can.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    device: Device = "auto"
+    processes: Count = 1
+    machines: Count = 1
+    host: str = ""
+    sharding: Sharding = "ddp"
+    precision: Precision = "bf16"
+    gradient_checkpointing: bool = False
+    attention: Attention = "auto"
+    tokens_per_pass: Count = 16_384
+
+    @property
+    def together(self) -> int:
+        """How many processes train one model, on all machines."""
+        return self.processes * self.machines
+
+    @property
+    def shards(self) -> bool:
+        """Whether each of several processes holds a part of the weights."""
+        return self.together > 1 and self.sharding == "fsdp"
+
+
+_given: ContextVar[Resources] = ContextVar("resources", default=Resources())  # noqa: B039 - frozen
+
+
+def given_resources() -> Resources:
+    """What the stage that runs may use."""
+    return _given.get()
+
+
+@contextmanager
+def using(resources: Resources) -> Iterator[None]:
+    """Give `resources` to the stage that is run inside the block."""
+    token = _given.set(resources)
+    try:
+        yield
+    finally:
+        _given.reset(token)
