@@ -192,6 +192,7 @@ def _forget_paths(log: EvalLog, config: AnswersConfig, inputs: Mapping[str, Path
 def _told(task: Task, repeats: int) -> Iterator[None]:
     """Tell how many answers there are."""
     total = len(task.dataset) * repeats
+    note = f"of {total:,} answers"
     done, own = 0, task.cleanup
 
     async def count(state: TaskState) -> None:
@@ -199,9 +200,10 @@ def _told(task: Task, repeats: int) -> Iterator[None]:
         done += 1
         if own:
             await own(state)
-        progress.report(done, total, "answers")
+        progress.report(done, total, note)
 
     task.cleanup = count
+    progress.report(done, total, note)  # long answers that are generated together end together
     with silenced():
         yield
 

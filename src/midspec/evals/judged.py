@@ -108,7 +108,7 @@ async def score_answers(log: EvalLog, made: Task, grader: Model | None) -> EvalL
         nonlocal done
         yield answered[place]
         done += 1
-        progress.report(done, len(answered), "answers scored")
+        progress.report(done, len(answered), f"of {len(answered):,} answers scored")
 
     log.samples = answered
     if log.results:

@@ -61,6 +61,11 @@ def launch(job: Job, rows: Sequence[Example], work: Path) -> Job:
     rmtree(folder, ignore_errors=True)
     resources = replace(job.resources, host=_address(job.resources.host))
     write_job(replace(job, resources=resources), rows, folder)
+    if resources.machines > 1:
+        progress.say(
+            f"Waits for {resources.machines - 1} more at {resources.host}. On each, with a number "
+            "from 1: midspec join STORE --machine 1"
+        )
     try:
         run_share(Share(folder, resources))
     finally:
