@@ -70,7 +70,8 @@ class Team:
         mesh = init_device_mesh(choose_device(self.resources), (self.size,))
         policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
         causal: Any = getattr(module, "causal", module)
-        for layer in [m for m in module.modules() if type(m).__name__ in causal._no_split_modules]:
+        blocks = causal._no_split_modules or ()
+        for layer in [m for m in module.modules() if type(m).__name__ in blocks]:
             fully_shard(layer, mesh=mesh, mp_policy=policy)
         fully_shard(module, mesh=mesh, mp_policy=policy)
         parameters: list[torch.Tensor] = [p for p in module.parameters() if p.requires_grad]
