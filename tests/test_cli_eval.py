@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import yaml
 from rich.console import Console
 
 from midspec.cli_eval import _listed
+from midspec.evals.registry import CHOICE_TASKS
+from midspec.evals.tasks import competence
 from tests import teacher_server, tiny
 from tests.tiny import SPEC, midspec, refused, write_jsonl
 
@@ -131,9 +134,44 @@ def test_local_weights_are_asked_both_ways(here: Path, tiny_model: Path) -> None
     said = midspec("eval", "--model", tiny_model, "--tasks", "preference/items.jsonl,manners",
                    "--half", "all", "--max-items", 4)  # fmt: skip
     assert said.code == 0, said
-    assert re.search(r"preference/items.jsonl +value-aligned rate +[01]\.\d\d \[", said.out)
-    assert "answer length in tokens" in said.out
+    found = (
+        r"preference/items.jsonl +value-aligned rate +[01]\.\d\d \[.*\] +[\d.]* +[01]\.\d\d +4 *\n"
+    )
+    assert re.search(found, said.out)
+    assert re.search(r"answer length in tokens +\d+\.\d\d( \[.*\])? +4 *\n", said.out)
     assert str(tiny_model) not in said.out
+
+
+def test_what_its_control_makes_unreadable_is_printed_so(
+    here: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = ("--tasks", "preference/items.jsonl,competence", "--half", "all", "--max-items", 4)
+    metric = replace(competence.TASK.metrics[0], floor=1.1)
+    above = replace(competence.TASK, metrics=(metric,))
+    monkeypatch.setitem(CHOICE_TASKS, "competence", above)
+    said = midspec("eval", "--model", tiny_model, *tasks)
+    assert said.code == 0, said
+    assert re.search(r"preference/items.jsonl +value-aligned rate +not readable +4 *\n", said.out)
+    assert re.search(r"competence +trivial pairs answered +0\.\d\d", said.out)
+    why = r"preference/items.jsonl is not readable: trivial pairs answered 0\.\d\d, under 1\.10"
+    assert re.search(why, said.out)
+
+
+def test_answers_without_a_score_are_told_with_the_commonest_reason(
+    here: Path, served: teacher_server.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with teacher_server.start(refusals=0.3) as bad:
+        monkeypatch.setenv("BAD_BASE_URL", bad.base_url)
+        monkeypatch.setenv("BAD_API_KEY", "none")
+        judge = ("--judge", "openai-api/bad/judge")
+        said = midspec("eval", *ARM, *judge, "--tasks", "generated/items.jsonl", "--half", "all")
+    assert said.code == 0, said
+    (told,) = re.findall(
+        r"generated/items.jsonl: (\d+) of 16 answers have no score \((\d+): no "
+        r"verdict could be read: no JSON object\); all reasons stand in",
+        said.out,
+    )
+    assert told[0] == told[1] and 0 < int(told[0]) < 16
 
 
 @pytest.fixture

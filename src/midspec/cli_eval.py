@@ -298,8 +298,8 @@ def _notes(name: str, folder: Path) -> list[str]:
         reasons = Counter(str(row["reason"]) for row in read_dicts(folder / "failed.jsonl"))
         ((most, count),) = reasons.most_common(1)
         notes.append(
-            f"{name}: {summary['failed']} of {summary['answers']} answers have no score, {count} "
-            f"since {most}; all reasons stand in {short(folder / 'failed.jsonl')}"
+            f"{name}: {summary['failed']} of {summary['answers']} answers have no score ({count}: "
+            f"{most}); all reasons stand in {short(folder / 'failed.jsonl')}"
         )
     if (folder / "logs").is_dir():
         notes.append(f"{name}: inspect view --log-dir {short(folder / 'logs')}")

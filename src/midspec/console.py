@@ -130,19 +130,22 @@ def watching(total: int, side_by_side: bool = False) -> Iterator[Watch]:
 
 
 def scores_table(rows: Sequence[tuple[str, Result]], title: str) -> Table:
-    """What evals say of one model, by the metric's name: the mean with its interval, the same over
-    decided items where deciding was a question, how many these are, and of how many."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    decides = any(row.decides for _, row in rows)
-    for name in ("eval", "metric", "mean (95% interval)"):
-        table.add_column(name, overflow="fold")
+    """What evals say of one model, by the metric's name: the mean with its interval, of choices by
+    likelihood the same over decided items and how many these are, and of how many it is."""
+    about = f"{escape(title)}, means (95% interval)"
+    table = Table(title=about, title_justify="left", box=SIMPLE_HEAD)
+    decides = any(row.decides and row.has_margin for _, row in rows)
+    table.add_column("eval", no_wrap=True)
+    table.add_column("metric", overflow="fold")
+    table.add_column("mean", no_wrap=True)
     for name in ("if decided", "decided", "n") if decides else ("n",):
         table.add_column(name, justify="right")
     for metric, row in rows:
         mean = f"{row.rate:.2f}{_interval(row.low, row.high, 2) if row.groups > 1 else ''}"
-        over = [
-            "" if isnan(number) else f"{number:.2f}" for number in (row.rate_decided, row.decided)
-        ]
+        over = ["", ""]
+        if row.decides and row.has_margin:
+            both = (row.rate_decided, row.decided)
+            over = ["" if isnan(number) else f"{number:.2f}" for number in both]
         if not row.readable:
             mean, over = "[yellow]not readable[/]", ["", ""]
         cells = [escape(row.eval), escape(metric), mean, *(over if decides else []), f"{row.n:,}"]

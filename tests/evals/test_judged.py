@@ -83,6 +83,7 @@ def test_the_scored_log_the_scores_and_what_they_mean_are_written(
     assert read_dicts(folder / "failed.jsonl") == []
     log = read_eval_log(str(folder / "logs" / "judged.eval"))
     assert log.results and log.results.scores[0].name == "preferred"
+    assert log.eval.model_roles and str(log.eval.model_roles).count(JUDGE.model) == 1
     assert log.samples and all(sample.scores for sample in log.samples)
     told = summary(folder)
     assert (told["answers"], told["failed"], told["calls"]) == (2 * ITEMS, 0, 4 * ITEMS)

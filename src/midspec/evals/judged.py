@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from midspec import progress
 from midspec.errors import TeacherError
 from midspec.evals.answers import LOGS, generated_task, silenced
+from midspec.evals.grade import GRADER
 from midspec.evals.grader import open_grader
 from midspec.evals.logs import failures
 from midspec.evals.task import ask_of
@@ -53,12 +54,15 @@ def _judge(config: JudgedConfig, inputs: Mapping[str, Path], out: Path) -> Summa
     """Write logs/judged.eval, scores.jsonl, metrics.jsonl, and failed.jsonl, a row for each answer
     that has no score."""
     from inspect_ai.log import read_eval_log, write_eval_log
+    from inspect_ai.model import ModelConfig
 
     task = generated_task(config.eval)
     log = read_eval_log(str(inputs["answers"] / LOGS / "answers.eval"))
     made = task.task(ask_of(config, inputs))
     spent = Spent()
     log = asyncio.run(_score(log, made, config, out, spent))
+    if config.judge:  # for whoever reads the log
+        log.eval.model_roles = {GRADER: ModelConfig(model=config.judge.model)}
     (out / LOGS).mkdir(exist_ok=True)
     write_eval_log(log, str(out / LOGS / "judged.eval"))
     scores, failed = task.scores(log), failures(log)
@@ -118,7 +122,7 @@ async def score_answers(log: EvalLog, made: Task, grader: Model | None) -> EvalL
             log,
             made.scorer,
             model=get_model("none"),
-            model_roles={"grader": grader} if grader else None,
+            model_roles={GRADER: grader} if grader else None,
             action="overwrite",
             copy=False,
             samples=one,
