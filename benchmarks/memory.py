@@ -30,6 +30,7 @@ from torch.utils._pytree import tree_leaves
 from benchmarks.training import FULL, LORA, MIN_STEPS, Loop, open_loop
 from midspec.resources import Resources, using
 from midspec.train.batches import Example
+from midspec.train.device import most_at_once
 from midspec.train.settings import LoopSettings
 
 POINTS = (512, 1_024, 2_048, 4_096, 8_192, 16_384)
@@ -187,7 +188,8 @@ def main() -> None:
     parser.add_argument("--tokens", default=",".join(map(str, POINTS)), help="per step")
     parser.add_argument("--row", type=int, default=512, help="tokens of a row")
     parser.add_argument("--method", default="lora,full")
-    parser.add_argument("--tokens-per-pass", type=int, default=Resources().tokens_per_pass)
+    at_once = most_at_once(Resources(device="cpu"))
+    parser.add_argument("--tokens-per-pass", type=int, default=at_once)
     parser.add_argument("--model", type=Path, default=home / "models" / "smollm2-135m")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()

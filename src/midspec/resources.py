@@ -23,8 +23,9 @@ class Resources:
     its machines, a GPU each; host: HOST or HOST:PORT at which other machines reach the first one.
     sharding: ddp has all weights in each process, fsdp a part of them. precision: of what
     computes; float32 masters are updated in either. tokens_per_pass: how many tokens, padding
-    counted, a process takes at once; a step with more is done in several passes. attention: flash
-    takes rows without padding, on a GPU; auto does so where it can.
+    counted, a process takes at once (2,048 on a CPU and 16,384 elsewhere unless it is set); a step
+    with more is done in several passes. attention: flash takes rows without padding, on a GPU; auto
+    does so where it can.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -37,7 +38,7 @@ class Resources:
     precision: Precision = "bf16"
     gradient_checkpointing: bool = False
     attention: Attention = "auto"
-    tokens_per_pass: Count = 16_384
+    tokens_per_pass: Count | None = None
 
     @property
     def together(self) -> int:

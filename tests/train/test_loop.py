@@ -14,6 +14,7 @@ from midspec.train.guards import hold_out
 from midspec.train.loop import check_updates, learning_rate
 from midspec.train.model import attach, load_arm, load_base
 from midspec.train.settings import LoopSettings
+from midspec.train.update import Updates
 
 from . import training
 from .training import FULL, LORA, SETTINGS, UPDATES, assert_same_weights, tune
@@ -98,8 +99,7 @@ def test_a_gradient_that_is_no_number_changes_no_weight(
 ) -> None:
     trainable = attach(load_base(tiny_model), LORA, None, seed=0)
     before = [master.clone() for master in trainable.masters]
-    plain = loop._gradients
-    monkeypatch.setattr(loop, "_gradients", lambda *given: (plain(*given)[0], math.inf))
+    monkeypatch.setattr(Updates, "clip", lambda *_: math.inf)
     with pytest.raises(TrainingError, match="gradient norm is inf at step 1 of 40: training"):
         loop.train(trainable, training.rows(), SETTINGS, 0, 2, tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(trainable.masters, before, strict=True))
@@ -115,7 +115,8 @@ def test_a_spike_is_marked_and_counted(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([3.0] * 30 + [9.0] + [3.0] * 9)
-    monkeypatch.setattr(loop, "_gradients", lambda *_: (next(losses), 1.0))
+    monkeypatch.setattr(loop, "_gradients", lambda *_: next(losses))
+    monkeypatch.setattr(Updates, "clip", lambda *_: 1.0)
     trained = tune(tiny_model, tmp_path)
     assert [row["step"] for row in training.steps_of(tmp_path) if row["spike"]] == [30]
     assert trained.spikes == 1

@@ -30,6 +30,14 @@ def choose_device(resources: Resources | None = None) -> str:
     return wanted
 
 
+def most_at_once(resources: Resources) -> int:
+    """How many tokens a process takes in one pass.
+
+    On two cores more than 2,048 aren't faster, and each takes 900 KB (docs/performance.md).
+    """
+    return resources.tokens_per_pass or (2_048 if choose_device(resources) == "cpu" else 16_384)
+
+
 def check_processes(resources: Resources) -> None:
     """Refuse more processes than there are GPUs for, and several where the device is mps."""
     import torch

@@ -48,8 +48,10 @@ class Joined:
     def forward(self, x_NK: Tensor, residual_NO: Tensor | None = None) -> Tensor:
         """The outputs of all layers side by side; fills in the extension of `x_NK`."""
         if self.blocks:
-            own_NI = x_NK[:, : self.inputs]
-            x_NK[:, self.inputs :] = (own_NI @ self.a_RI.T).mul_(self.scale)
+            own_NI, extension_NR = x_NK[:, : self.inputs], x_NK[:, self.inputs :]
+            torch.addmm(
+                extension_NR, own_NI, self.a_RI.T, beta=0, alpha=self.scale, out=extension_NR
+            )
         if residual_NO is None:
             return torch.mm(x_NK, self.table_OK.T)
         return torch.addmm(residual_NO, x_NK, self.table_OK.T)

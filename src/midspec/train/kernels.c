@@ -1,4 +1,4 @@
-/* What a decoder layer does between its matrix products, each in one pass over memory.
+/* What a decoder layer does between its matrix products, and an update, each in one pass over memory.
 
    A bf16 is the upper half of a float; all sums are in float. Rows are shared out over the threads of PyTorch's
    OpenMP pool in fixed parts, so that a run gives the same bits every time. Letters are those of llama.py: N rows of
@@ -224,5 +224,54 @@ void cross_entropy(bf16 *logits, const int64_t *labels, float *loss, long N, lon
 #pragma omp simd
         for (long v = 0; v < V; v++) row[v] = narrow(exponential(wide(row[v]) - most) * sum);
         row[labels[n]] = narrow(exponential(own - most) * sum - 1.0f);
+    }
+}
+
+/* One trained table of a model: float masters and moments of `rows` times `columns`, dense; its gradient and the
+   weights that compute in bf16, whose rows lie so many numbers apart. */
+typedef struct {
+    float *master, *mean, *square;
+    const bf16 *gradient;
+    bf16 *weight;
+    long rows, columns, gradient_stride, weight_stride;
+} Trained;
+
+/* The sum of squares of each table's gradient. */
+void square_sums(const Trained *tables, double *sums, long count) {
+#pragma omp parallel for schedule(static)
+    for (long i = 0; i < count; i++) {
+        Trained t = tables[i];
+        double sum = 0;
+        for (long r = 0; r < t.rows; r++) {
+            const bf16 *g = t.gradient + r * t.gradient_stride;
+            float own = 0;
+#pragma omp simd reduction(+ : own)
+            for (long c = 0; c < t.columns; c++) own += wide(g[c]) * wide(g[c]);
+            sum += own;
+        }
+        sums[i] = sum;
+    }
+}
+
+/* AdamW with decoupled decay: gradients times `clip`, masters and moments updated, masters rounded into the weights.
+   `rate` has the first moment's correction in it, `root` is one over the root of the second's. */
+void adamw(const Trained *tables, long count, float clip, float keep, float rate, float beta1, float beta2, float root,
+           float epsilon) {
+#pragma omp parallel for schedule(static)
+    for (long i = 0; i < count; i++) {
+        Trained t = tables[i];
+        for (long r = 0; r < t.rows; r++) {
+            const bf16 *gradient = t.gradient + r * t.gradient_stride;
+            bf16 *weight = t.weight + r * t.weight_stride;
+            float *master = t.master + r * t.columns, *mean = t.mean + r * t.columns, *square = t.square + r * t.columns;
+#pragma omp simd
+            for (long c = 0; c < t.columns; c++) {
+                float g = wide(gradient[c]) * clip;
+                mean[c] += (1.0f - beta1) * (g - mean[c]);
+                square[c] = beta2 * square[c] + (1.0f - beta2) * g * g;
+                master[c] = keep * master[c] - rate * mean[c] / (__builtin_sqrtf(square[c]) * root + epsilon);
+                weight[c] = narrow(master[c]);
+            }
+        }
     }
 }

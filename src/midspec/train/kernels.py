@@ -1,4 +1,4 @@
-"""What a decoder layer does between its matrix products, in C, compiled where there is a compiler.
+"""What training does between its matrix products, in C, compiled where there is a compiler.
 
 In PyTorch's operations it takes as long as the products themselves on two cores: each operation
 reads and writes all of its operands. kernels.c does each in one pass; compiling it takes a second.
@@ -8,7 +8,9 @@ Where there is no C compiler, what elementwise.py has in PyTorch is used.
 from __future__ import annotations
 
 import ctypes
+import math
 import subprocess
+from collections.abc import Sequence
 from ctypes import c_float, c_long, c_void_p
 from functools import cache
 from importlib.resources import as_file, files
@@ -158,6 +160,74 @@ class Kernels:
         loss_N = logits_NV.new_empty(len(logits_NV), dtype=torch.float32)
         self.library.cross_entropy(*_at(logits_NV, labels_N, loss_N), *_longs(*logits_NV.shape))
         return loss_N.sum(), logits_NV
+
+    def square_sum(self, tables: Tables) -> float:
+        """Of all gradients, in double precision."""
+        sums = torch.empty(len(tables.rows), dtype=torch.float64)
+        self.library.square_sums(tables.rows, *_at(sums), c_long(len(tables.rows)))
+        return sums.sum().item()
+
+    def adamw(
+        self,
+        tables: Tables,
+        clip: float,
+        rate: float,
+        decay: float,
+        betas: tuple[float, float],
+        epsilon: float,
+        step: int,
+    ) -> None:
+        """The update of this step, counted from 1; gradients are multiplied by `clip`."""
+        corrections = [1 - beta**step for beta in betas]
+        self.library.adamw(
+            tables.rows,
+            c_long(len(tables.rows)),
+            c_float(clip),
+            c_float(1 - rate * decay),
+            c_float(rate / corrections[0]),
+            *map(c_float, betas),
+            c_float(1 / math.sqrt(corrections[1])),
+            c_float(epsilon),
+        )
+
+
+class _Trained(ctypes.Structure):
+    """kernels.c's `Trained`."""
+
+    _fields_ = [
+        *[(name, c_void_p) for name in ("master", "mean", "square", "gradient", "weight")],
+        *[(name, c_long) for name in ("rows", "columns", "gradient_stride", "weight_stride")],
+    ]
+
+
+class Tables:
+    """Where masters, their moments and the weights that compute lie; all must outlive it."""
+
+    def __init__(
+        self,
+        masters: Sequence[Tensor],
+        means: Sequence[Tensor],
+        squares: Sequence[Tensor],
+        weights: Sequence[Tensor],
+    ) -> None:
+        self.rows = (_Trained * len(masters))(
+            *(
+                _Trained(
+                    master.data_ptr(), mean.data_ptr(), square.data_ptr(), 0, weight.data_ptr(),
+                    *weight.shape, 0, weight.stride(0),
+                )
+                for master, mean, square, weight in zip(
+                    masters, means, squares, weights, strict=True
+                )
+            )
+        )  # fmt: skip
+        self.gradients: list[Tensor] = []  # kept alive
+
+    def point_at(self, gradients: Sequence[Tensor]) -> None:
+        """Say where this step's gradients lie."""
+        self.gradients = [own if own.stride(1) == 1 else own.contiguous() for own in gradients]
+        for row, gradient in zip(self.rows, self.gradients, strict=True):
+            row.gradient, row.gradient_stride = gradient.data_ptr(), gradient.stride(0)
 
 
 def _at(*tensors: Tensor) -> list[c_void_p]:

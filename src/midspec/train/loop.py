@@ -16,6 +16,7 @@ from midspec.interrupt import finishing_steps
 from midspec.resources import given_resources
 from midspec.train.batches import Example, plan_batches
 from midspec.train.checkpoint import Checkpoints, Tensors
+from midspec.train.device import most_at_once
 from midspec.train.forward import SummedLoss
 from midspec.train.guards import BAD_BATCH, diverged, hold_out, is_spike, reading_steps
 from midspec.train.metrics import FILE, Metric, Metrics
@@ -23,6 +24,7 @@ from midspec.train.model import Trainable
 from midspec.train.parallel import Team, count
 from midspec.train.settings import LoopSettings
 from midspec.train.state import digest_run, restore, state_of
+from midspec.train.update import Updates
 
 CHECKPOINT_SECONDS = 15.0  # about what a kill costs; writing one takes a fraction of a second
 MIN_UPDATES = 20  # fewer updates is no training: the usual cause of a false null
@@ -89,13 +91,11 @@ def train(
     check_updates(len(batches), sum(lengths) * settings.epochs, settings)
     summed_loss = SummedLoss(trainable.model, max(lengths), pad_id, team.resources)
     trainable = team.place(trainable, summed_loss)
-    optimizer = torch.optim.AdamW(
-        trainable.masters, lr=0.0, weight_decay=settings.weight_decay, fused=True
-    )
+    updates = Updates(trainable, settings.weight_decay)
     run = digest_run(settings, batches, rows, trainable.masters)
     checkpoints = team.checkpoints(work / ".checkpoint", run, CHECKPOINT_SECONDS)
     work = team.own(work)
-    start, metrics = _resume(checkpoints, trainable, optimizer, work)
+    start, metrics = _resume(checkpoints, trainable, updates.optimizer, work)
     trainable.model.train()
     reads = reading_steps(len(batches)) if held_out else set()
     began = time.monotonic()
@@ -105,16 +105,14 @@ def train(
             started = time.monotonic()
             batch = [rows[index] for index in batches[step]]
             rate = learning_rate(step, len(batches), settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss, norm = _gradients(trainable, summed_loss, batch, settings.max_gradient_norm, team)
+            loss = _gradients(updates, summed_loss, batch, team)
+            norm = updates.clip(settings.max_gradient_norm)
             earlier = metrics.losses()
             row: Metric = {"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm}
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 found = [_found(index, rows[index], words) for index in batches[step]]
                 raise diverged(row, len(batches), earlier, found, work)
-            optimizer.step()
-            trainable.copy_from_masters()
+            updates.step(rate)
             now = time.monotonic()
             size = sum(len(example.ids) for example in batch)
             row |= {"spike": is_spike(loss, earlier), "tokens": size}
@@ -125,7 +123,7 @@ def train(
             stopping = team.any(told_to_stop())
             last = step + 1 == len(batches) and team.size > 1  # another process goes on from there
             if stopping or last or checkpoints.due():
-                checkpoints.save(step + 1, lambda: _state(trainable, optimizer, metrics))
+                checkpoints.save(step + 1, lambda: _state(trainable, updates.optimizer, metrics))
             tokens += size
             speed = tokens / (time.monotonic() - began)
             progress.report(step + 1, len(batches), f"loss {loss:.2f} · {speed:,.0f} tokens/s")
@@ -137,30 +135,18 @@ def train(
 
 
 def _gradients(
-    trainable: Trainable,
-    summed_loss: SummedLoss,
-    batch: Sequence[Example],
-    max_norm: float,
-    team: Team,
-) -> tuple[float, float]:
-    """Forward and backward over a batch; leaves clipped float32 gradients on the masters, and
-    returns the mean loss and the gradient's norm before it was clipped."""
-    counted = count(batch)
+    updates: Updates, summed_loss: SummedLoss, batch: Sequence[Example], team: Team
+) -> float:
+    """Forward and backward over a batch, whose mean loss is returned."""
+    counted, passes = count(batch), team.share(batch)
     mean = 0.0
-    for master in trainable.masters:
-        master.grad = None
-    for rows in team.share(batch):
+    updates.begin(alone=len(passes) == 1 and team.size == 1)
+    for rows in passes:
         loss = summed_loss(rows) / counted
         (loss * team.scale).backward()
-        for parameter, master in zip(trainable.parameters, trainable.masters, strict=True):
-            if parameter.grad is not None:
-                gradient = parameter.grad.float()
-                master.grad = gradient if master.grad is None else master.grad + gradient
-                parameter.grad = None
+        updates.take()
         mean += loss.item()
-    mean = team.add_up(trainable.masters, mean)
-    norm = torch.nn.utils.clip_grad_norm_(trainable.masters, max_norm)
-    return mean, norm.item()
+    return team.add_up(updates.trainable.masters, mean)
 
 
 def _held_out_loss(
@@ -168,7 +154,7 @@ def _held_out_loss(
 ) -> float:
     """The mean loss over the counted tokens of rows that aren't trained on."""
     lengths = [len(row.ids) for row in held_out]
-    tokens = min(settings.tokens_per_step, team.resources.tokens_per_pass)
+    tokens = min(settings.tokens_per_step, most_at_once(team.resources))
     summed_loss.eval()
     with torch.no_grad():
         total: float = sum(

@@ -18,7 +18,7 @@ from torch import distributed
 from midspec.resources import Resources
 from midspec.train.batches import Example
 from midspec.train.checkpoint import Checkpoint, Checkpoints, Tensors, load_checkpoint
-from midspec.train.device import choose_device
+from midspec.train.device import choose_device, most_at_once
 from midspec.train.model import Trainable
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Team:
     def share(self, batch: Sequence[Example]) -> list[list[Example]]:
         """This process's rows of a step's batch, in passes; every process has as many passes."""
         lengths = [len(row.ids) for row in batch]
-        passes = split(lengths, self.size, self.resources.tokens_per_pass)[self.rank]
+        passes = split(lengths, self.size, most_at_once(self.resources))[self.rank]
         return [[batch[index] for index in rows] or [FILLER] for rows in passes]
 
     def place(self, trainable: Trainable, module: torch.nn.Module) -> Trainable:
