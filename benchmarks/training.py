@@ -1,13 +1,13 @@
 """Tokens a second of this project's training loop, against TRL's `SFTTrainer` and the ceiling.
 
-    python -m benchmarks.training [--rounds 3] [--steps 20] [--row 256-512] [--full]
+    python -m benchmarks.training [--rounds 3] [--tokens-per-step 1024] [--row 256-512] [--full]
 
 All train the same model (bf16, LoRA rank 32 on every linear layer of every layer, or all weights)
 on the same rows: documents of the demo's corpus, joined and cut to lengths between two bounds. Each
 round is one pass over all rows by this loop, as a stage runs it, then the matrix products of a step
 by themselves, then TRL's pass, in another process, in the fastest of its settings that keep
-documents apart (benchmarks/peer.py). Padding doesn't count as tokens; the first step of a pass
-isn't timed.
+documents apart (benchmarks/peer.py), the number of rows in a step among them. Padding doesn't count
+as tokens; the first step of a pass isn't timed.
 
 The ceiling is the tokens a second at which a step's FLOP (benchmarks/flops.py, on real tokens) are
 done at the peak of the same round: the rate of all products of the linear layers, adapters and head
@@ -181,7 +181,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=MIN_STEPS, help="of a pass; 20 or more")
     parser.add_argument("--row", type=lengths, default=(256, 512), help="tokens: 256-512, or 256")
-    parser.add_argument("--tokens-per-step", type=int, default=512)
+    parser.add_argument("--tokens-per-step", type=int, default=1_024)
     parser.add_argument("--full", action="store_true", help="train all weights")
     parser.add_argument("--model", type=Path, default=home / "models" / "smollm2-135m")
     return parser.parse_args()
@@ -212,7 +212,7 @@ def main() -> None:
         told = ", ".join(f"{name} {flops / 1e6:.0f}" for name, flops in parts.items())
         print(f"{each / 1e6:.0f} MFLOP a token: {told}")
         peak = Peak(shape, round(padded / len(batches)), rank)
-        loop.ends(rows, steps=3)
+        loop.ends(rows)  # TRL has been over all rows, too: shapes are compiled once
         print("round  tokens/s    TRL  ratio  peak apart  joined, GFLOP/s  of the ceiling")
         rounds = []
         for number in range(1, args.rounds + 1):
