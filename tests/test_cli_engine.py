@@ -28,6 +28,7 @@ from .tiny import midspec, refused
 
 Change = Callable[[Callable[[dict[str, Any]], None]], Path]
 KEY = "sk-canary-5309"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def smaller(values: dict[str, Any]) -> None:
@@ -145,6 +146,35 @@ def test_a_failed_stage_tells_where_its_work_lies(
     experiment, url = changed(smaller), f"memory://{uuid4().hex}/store"
     monkeypatch.setattr("midspec.spec.stage.write_json", fail)
     refused(midspec("run", experiment, "--store", url), "out of luck", f"{url}/.work/spec-")
+
+
+DEADLY = """
+import sys, time
+from pathlib import Path
+from midspec.cli_engine import Engine, build_stages
+from midspec.llm.settings import Limits
+from midspec.run.stage import Stage
+from tests.run.recipe import Config, kill_itself
+folder = Path(sys.argv[1])
+stage = Stage("deadly", kill_itself, Config("once", str(folder / "diary")), title="an arm")
+try:
+    build_stages([stage], folder / "store", Limits(), Engine("ray"))
+finally:
+    time.sleep(3)  # what Ray has to say comes late
+"""
+
+
+def test_of_a_dead_worker_midspec_tells_and_ray_does_not(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray isn't installed")
+    environment = {**os.environ, "RAY_AUTH_TOKEN": uuid4().hex}
+    command = [sys.executable, "-c", DEADLY, str(tmp_path)]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    said = " ".join(ended.stdout.split())
+    assert said.count("The worker of an arm died; it is run again. Ray says: The worker died") == 2
+    assert "raylet" not in ended.stdout + ended.stderr, ended
+    assert "MidspecError: an arm failed: 3 workers died over it." in ended.stderr
 
 
 @pytest.mark.slow

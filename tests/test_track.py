@@ -1,15 +1,18 @@
 """Trackers are stood in for by modules of the same names: what is tested is what they are told."""
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from midspec.errors import ConfigError
 from midspec.files import write_rows
 from midspec.run.build import open_store
+from midspec.run.remote import find_remote, mirror_of
 from midspec.run.stage import Stage
 from midspec.track import TRACKERS, Tracker, tracking
 from midspec.train.metrics import Metrics
@@ -152,6 +155,28 @@ def test_a_tracker_that_fails_is_let_go_and_the_run_goes_on(
     publish(store)
     tracker("done", STAGE)
     assert capsys.readouterr().out.count("no network") == 1
+
+
+def test_of_a_store_at_a_url_trainings_of_every_machine_are_followed(
+    tmp_path: Path, told: Told
+) -> None:
+    mirror = mirror_of(f"memory://{uuid4().hex}/store", tmp_path / "home")
+    remote = find_remote(mirror)
+    assert remote
+    bucket, name = remote.bucket, STAGE.path(remote.opened()).name
+    lines = [json.dumps(row(step)) + "\n" for step in range(4)]
+    tracker = Tracker("wandb", "cheese", mirror)
+    tracker("start", STAGE)
+    bucket.write(f".work/{name}.progress", "{}")
+    bucket.write(f".work/{name}.steps/000000", "".join(lines[:2]))
+    tracker.look()
+    assert [step for step, _ in told.rows] == [0, 1]
+    bucket.write(f"{name}/steps.jsonl", "".join(lines))
+    about = {"began": "2026-01-01T00:00:00+0000", "seconds": 75.0, "outputs": {"steps.jsonl": ""}}
+    bucket.write(f"{name}/manifest.json", json.dumps(about))
+    tracker("done", STAGE)
+    assert [step for step, _ in told.rows] == [0, 1, 2, 3]
+    assert told.finished == 1
 
 
 def test_without_a_tracker_nothing_is_followed(store: Path) -> None:

@@ -7,15 +7,19 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from rich.console import Console
 
 from midspec import watch as watching
+from midspec.errors import StoreError
 from midspec.files import write_json, write_rows
+from midspec.run.bucket import Bucket
 from midspec.run.build import open_store
+from midspec.run.remote import find_remote, mirror_of
 from midspec.run.under_way import UnderWay
-from midspec.watch import Watched, curve, watch_folder
+from midspec.watch import Watched, curve, watch_folder, watch_url
 
 from .tiny import midspec, refused
 
@@ -129,6 +133,87 @@ def test_one_stage_is_watched_by_its_folder_until_it_is_finished(
     finished(store, "midtrain-1", "old", [2.0])
     lines, ended = seen(watched)
     assert lines[2:] == ["old done ▁ 2.00 1 min 15 s"] and ended
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> tuple[Path, Bucket]:
+    """This machine's mirror of a store at a URL, and the store."""
+    mirror = mirror_of(f"memory://{uuid4().hex}/store", tmp_path / "home")
+    remote = find_remote(mirror)
+    assert remote
+    remote.opened()
+    return mirror, remote.bucket
+
+
+def sent(bucket: Bucket, name: str, losses: list[float], **changes: Any) -> None:
+    """What another machine tells of a stage."""
+    now = time.time()
+    state = UnderWay(name, "midtrain old", "another", now - 20, now, 12, 50, "note", 2)
+    bucket.write(f".work/{name}.progress", json.dumps({**asdict(state), **changes}))
+    told = "".join(json.dumps(row) + "\n" for row in rows(losses))
+    bucket.write(f".work/{name}.steps/000000", told)
+
+
+def test_of_a_store_at_a_url_stages_of_every_machine_are_seen(
+    elsewhere: tuple[Path, Bucket],
+) -> None:
+    mirror, bucket = elsewhere
+    running, failed, done = (f"midtrain-{digit * 12}" for digit in "abc")
+    sent(bucket, running, [4.0, 3.0, 2.0])
+    sent(bucket, failed, [], title="other", error="The disk is full. Free some.")
+    manifest = {"title": "old, done", "began": "2026-01-01T00:00:00+0000", "seconds": 75.0}
+    bucket.write(f"{done}/manifest.json", json.dumps({**manifest, "outputs": {"steps.jsonl": ""}}))
+    bucket.write(f"{done}/steps.jsonl", "".join(json.dumps(row) + "\n" for row in rows([3.0, 2.0])))
+    watched = watch_folder(mirror)
+    lines, ended = seen(watched)
+    assert lines[2:] == [
+        "old, done done █▁ 2.00 1 min 15 s",
+        "midtrain old runs █▅▁ 2.00 12/50 600 1 min 16 s left",
+        "other failed The disk is full 12/50",
+    ]
+    assert not ended
+    sent(bucket, running, [4.0, 3.0, 2.0], at=time.time() - 121)
+    assert "midtrain old stopped" in seen(watched)[0][3]
+
+
+def test_a_store_at_a_url_or_a_stage_of_it_is_watched_by_its_address(
+    elsewhere: tuple[Path, Bucket],
+) -> None:
+    mirror, bucket = elsewhere
+    name = f"midtrain-{'a' * 12}"
+    sent(bucket, name, [2.0])
+    find = {bucket.url: mirror}.__getitem__
+    for url in (bucket.url, f"{bucket.url}/{name}"):
+        lines, _ = seen(watch_url(url, find))
+        assert "midtrain old runs ▁ 2.00" in lines[2]
+    assert watch_url(f"{bucket.url}/other", find) is None
+    assert watch_url("memory://nothing", find) is None
+
+
+def test_a_network_that_comes_back_is_waited_for(
+    elsewhere: tuple[Path, Bucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, bucket = elsewhere
+    name = f"midtrain-{'a' * 12}"
+    sent(bucket, name, [2.0])
+    looks: list[int] = []
+    names = Bucket.names
+
+    def fail_once(bucket: Bucket, below: str) -> dict[str, int]:
+        looks.append(1)
+        if len(looks) == 2:
+            raise StoreError("the network is gone")
+        if len(looks) == 4:  # and the stage is finished
+            about = {"began": "2026-01-01T00:00:00+0000", "seconds": 75.0, "outputs": {}}
+            bucket.write(f"{name}/manifest.json", json.dumps(about))
+        return names(bucket, below)
+
+    monkeypatch.setattr(Bucket, "names", fail_once)
+    monkeypatch.setattr("midspec.cli_watch.find_store", lambda url: mirror)
+    monkeypatch.setattr("midspec.watch.SHOW_SECONDS", 0.0)
+    said = midspec("watch", f"{bucket.url}/{name}")
+    assert said.code == 0 and len(looks) == 4
+    assert "1 of 1 stages done" in said.out
 
 
 def test_a_run_ends_when_nothing_has_been_under_way_for_a_while(

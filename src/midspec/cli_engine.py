@@ -143,6 +143,9 @@ def _pool(engine: Engine, limits: "Limits", watch: "Watch") -> "Iterator[Executo
     from midspec.run.ray_pool import Around, Listener, RayPool
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or Ray would report home
+    # Lines of Ray's own that aren't shown, since the pool tells of dead workers itself. It is when
+    # it is imported that Ray reads this.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     settings = {name: os.environ[name] for name in SETTINGS if name in os.environ}
     around = Around(partial(limited, limits), settings, engine.cores)
     listener = Listener(watch.report, watch.say)

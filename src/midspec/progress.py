@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+METRICS = "steps.jsonl"  # in a training's folder, a row for each step as it comes
+
 Listener = Callable[[float, float, str], None]
 
 _listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)

@@ -1,11 +1,11 @@
 """Metrics of trainings for an experiment tracker, beside the files that midspec writes itself.
 
-A tracker follows the files in the store, so it makes no difference which process trains. Where it
-is with each of them is kept on the disk, so that after a kill no step is told twice.
+A tracker follows the files in the store, so it makes no difference which process trains, or where.
+How far it is with each of them is kept on the disk, so that after a kill no step is told twice.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,10 +16,12 @@ from typing import Any, Protocol
 from rich.markup import escape
 
 from midspec.console import console
-from midspec.errors import ConfigError
+from midspec.errors import ConfigError, StoreError
 from midspec.run.build import Observer
 from midspec.run.lease import every
+from midspec.run.remote import find_remote
 from midspec.run.stage import Stage
+from midspec.run.view import SHOW_SECONDS, View
 from midspec.train.metrics import FILE, Metric, Tail
 
 TRACKERS = {"trackio": "trackio", "wandb": "wandb", "tensorboard": "torch.utils.tensorboard"}
@@ -108,6 +110,10 @@ class Tracker:
     def __init__(self, kind: str, project: str, root: Path) -> None:
         self.kind, self.root = kind, root
         self.open = opener(kind, project, root)
+        remote = find_remote(root)
+        self.view = View(remote.bucket) if remote else None
+        self.shown = self.view.root if self.view else root
+        self.look_seconds = SHOW_SECONDS if remote else LOOK_SECONDS
         self.following: dict[str, Following] = {}
         self.lock = Lock()  # stages end in one thread while another looks
 
@@ -117,11 +123,12 @@ class Tracker:
             if what == "start":
                 sent = self._mark(stage)
                 done = int(sent.read_text()) if sent.exists() else 0
-                tail = Tail(self.root / ".work" / stage.path(self.root).name / FILE)
+                tail = Tail(self.shown / ".work" / stage.path(self.root).name / FILE)
                 self.following[stage.fingerprint()] = Following(stage, tail, done)
             elif found := self.following.pop(stage.fingerprint(), None):
                 if what == "done":
-                    found.tail = Tail(stage.path(self.root) / FILE)
+                    found.tail = Tail(stage.path(self.shown) / FILE)
+                self._refresh([found], is_done=what == "done")
                 self._send(found)
                 if found.board and not found.failed:
                     found.board.finish()
@@ -129,6 +136,7 @@ class Tracker:
     def look(self) -> None:
         """Send what came since it last looked."""
         with self.lock:
+            self._refresh(list(self.following.values()))
             for found in self.following.values():
                 self._send(found)
 
@@ -136,6 +144,16 @@ class Tracker:
         """Send what there is of trainings that didn't end."""
         for found in list(self.following.values()):
             self("stopped", found.stage)
+
+    def _refresh(self, following: Sequence[Following], is_done: bool = False) -> None:
+        """Of a store at a URL, fetch what has come; what can't be fetched now is fetched later."""
+        if not self.view or not following:
+            return
+        names = {found.stage.path(self.root).name for found in following}
+        with suppress(StoreError):
+            self.view.refresh(names)
+            for name in names if is_done else ():
+                self.view.fetch_metrics(name)
 
     def _send(self, found: Following) -> None:
         """Send new rows. A tracker that fails is told of once and let go; the run goes on."""
@@ -165,7 +183,7 @@ def tracking(kind: str, project: str, root: Path) -> Iterator[Observer]:
         return
     tracker = Tracker(kind, project, root)
     try:
-        with every(LOOK_SECONDS, tracker.look):
+        with every(tracker.look_seconds, tracker.look):
             yield tracker
     finally:
         tracker.close()

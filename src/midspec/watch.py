@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -17,14 +17,18 @@ from rich.table import Table
 from midspec.console import duration
 from midspec.errors import StoreError
 from midspec.files import read_json
-from midspec.run.stage import Stage
-from midspec.run.under_way import UnderWay, is_running, read_under_way
+from midspec.run.bucket import Bucket
+from midspec.run.remote import find_remote
+from midspec.run.stage import MANIFEST, Stage
+from midspec.run.under_way import ENDING, UnderWay, is_running, read_under_way
+from midspec.run.view import SHOW_SECONDS, View
 from midspec.train.metrics import FILE, Metric, Tail
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 12  # of a curve, in letters: all of a row has room in 80 columns
 LAST = 20  # steps over which a speed is told
 FINISHED_SHOWN = 8
+LOOK_SECONDS = 1.0
 QUIET_SECONDS = 15.0  # without a stage under way, a run is over: between two stages takes less
 START_SECONDS = 60.0  # that it may take until there is a first one
 
@@ -33,6 +37,7 @@ START_SECONDS = 60.0  # that it may take until there is a first one
 class Watched:
     """A store, or those of its stages that somebody asks for: `wanted` by folder name, or all.
 
+    root: its folder, or the mirror of one at a URL, where stages of all machines are looked at.
     title: what it is called; last: the folder that ends the run, if it is known.
     """
 
@@ -43,11 +48,28 @@ class Watched:
     tails: dict[str, Tail] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     seen: float | None = None  # when something was last under way
+    view: View | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        remote = find_remote(self.root)
+        self.view = View(remote.bucket) if remote else None
+
+    @property
+    def shown(self) -> Path:
+        """The folder that is looked at."""
+        return self.view.root if self.view else self.root
+
+    @property
+    def look_seconds(self) -> float:
+        """How long until there may be something new to see."""
+        return SHOW_SECONDS if self.view else LOOK_SECONDS
 
     def frame(self) -> tuple[RenderableType, bool]:
         """What there is to see now, and whether that was the end."""
-        states = [s for s in read_under_way(self.root) if self._is_wanted(s.name)]
-        states = [s for s in states if not (self.root / s.name / "manifest.json").exists()]
+        if self.view:
+            self.view.refresh(self.wanted)
+        states = [s for s in read_under_way(self.shown) if self._is_wanted(s.name)]
+        states = [s for s in states if not (self.shown / s.name / MANIFEST).exists()]
         running = [is_running(state, self.root) for state in states]
         finished = self._finished()
         ended = self._is_done() or self._is_quiet(any(running))
@@ -71,14 +93,14 @@ class Watched:
         return self.wanted is None or name in self.wanted
 
     def _is_done(self) -> bool:
-        return bool(self.last) and (self.root / self.last / "manifest.json").exists()
+        return bool(self.last) and (self.shown / self.last / MANIFEST).exists()
 
     def _finished(self) -> list[str]:
         """Finished stages, the last one last."""
-        names = self.wanted or [path.parent.name for path in self.root.glob("*/manifest.json")]
+        names = self.wanted or [path.parent.name for path in self.shown.glob(f"*/{MANIFEST}")]
         times = {}
         for name in names:
-            manifest = self.root / name / "manifest.json"
+            manifest = self.shown / name / MANIFEST
             if manifest.exists():
                 times[name] = manifest.stat().st_mtime
         return sorted(times, key=times.__getitem__)
@@ -90,16 +112,18 @@ class Watched:
 
     def _finished_row(self, name: str) -> list[str]:
         try:
-            manifest = read_json(self.root / name / "manifest.json")
+            manifest = read_json(self.shown / name / MANIFEST)
         except StoreError:
             return [escape(name)]
-        rows = self._tail(self.root / name / FILE).refresh()
+        if self.view:
+            self.view.fetch_metrics(name)
+        rows = self._tail(self.shown / name / FILE).refresh()
         title = str(manifest.get("title") or name)
         return [escape(title), "done", _loss(rows), "", "", duration(manifest.get("seconds", 0))]
 
     def _row(self, state: UnderWay, runs: bool) -> list[str]:
         """A stage that isn't finished: a training with its loss, others with what they say."""
-        rows = self._tail(self.root / ".work" / state.name / FILE).refresh()
+        rows = self._tail(self.shown / ".work" / state.name / FILE).refresh()
         far = f"{state.done:,.0f}/{state.total:,.0f}" if state.total > 1 else f"{state.done:.0%}"
         if state.error:
             return [escape(state.title), "[red]failed[/]", escape(state.error.split(". ")[0]), far]
@@ -131,10 +155,25 @@ def watch_folder(path: Path) -> Watched | None:
     if (path / "store.json").exists():
         return Watched(path, str(path))
     root = path.parent.parent if path.parent.name == ".work" else path.parent
-    known = path.exists() or (root / ".work" / f"{path.name}.progress").exists()
+    known = path.exists() or (root / ".work" / f"{path.name}{ENDING}").exists()
     if (root / "store.json").exists() and known:
         return Watched(root, path.name, {path.name: path.name}, path.name)
     return None
+
+
+def watch_url(url: str, mirror: Callable[[str], Path]) -> Watched | None:
+    """Watch a whole store at a URL, or one stage by its folder there; None if it is neither.
+
+    `mirror` finds this machine's mirror of a store.
+    """
+    above, _, name = url.rstrip("/").rpartition("/")
+    if Bucket(url).exists("store.json"):
+        return Watched(mirror(url), url)
+    store = Bucket(above) if not above.endswith("/") else None  # memory://x lies in no folder
+    if store is None or not store.exists("store.json"):
+        return None
+    known = any(store.exists(one) for one in (f"{name}/{MANIFEST}", f".work/{name}{ENDING}"))
+    return Watched(mirror(above), name, {name: name}, name) if known else None
 
 
 def curve(values: Sequence[float], width: int = WIDTH) -> str:

@@ -1,6 +1,7 @@
 """A graph of four light stages, run as a program so that tests can kill it and race it."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -38,6 +39,14 @@ def work(config: Config, inputs: Mapping[str, Path], out: Path) -> Summary:
     read = "".join((folder / "whole.txt").read_text() for folder in inputs.values())
     write_text(out / "whole.txt", read + config.text)
     return {"characters": len(read + config.text)}
+
+
+def kill_itself(config: Config, inputs: Mapping[str, Path], out: Path) -> Summary:
+    """What a system that is short of memory does to a process."""
+    with open(config.diary, "a") as diary:
+        diary.write(f"{config.text}\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
 
 
 def diamond(diary: Path, hold: Path | str = "") -> Stage:

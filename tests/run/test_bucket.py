@@ -2,16 +2,21 @@
 
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from fsspec.registry import _registry
 
 from midspec.errors import ConfigError, StoreError
 from midspec.run.bucket import Bucket
 
 
-@pytest.fixture(params=["memory://{}", "file://{}", "{}"])
+@pytest.fixture(params=["memory:/", "file://", "", "s3", "gcs"])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
-    return Bucket(str(request.param).format(tmp_path / "a [b]"))
+    """Below each kind of address, a folder whose name means something to a pattern."""
+    if request.param in ("s3", "gcs"):
+        return Bucket(f"{request.getfixturevalue(request.param)}/{uuid4().hex}/a [b]")
+    return Bucket(f"{request.param}{tmp_path}/a [b]")
 
 
 def test_what_is_written_is_read_and_what_is_not_there_is_none(bucket: Bucket) -> None:
@@ -33,6 +38,8 @@ def test_names_below_and_names_that_begin(bucket: Bucket) -> None:
     assert sorted(bucket.beginning("w/a.lease-")) == ["1", "12"]
     assert bucket.names("w/a") == {"deep/file": 13}
     assert bucket.names("none") == {} and bucket.beginning("none/x") == []
+    assert sorted(bucket.list()) == ["w", "wide"] and bucket.list("none") == []
+    assert sorted(bucket.list("w")) == ["a", "a.lease-1", "a.lease-12", "a.leases"]
 
 
 def test_a_removed_name_takes_what_is_below_it_and_nothing_beside_it(bucket: Bucket) -> None:
@@ -59,6 +66,7 @@ def test_an_address_of_no_known_kind_is_a_store_error() -> None:
 def test_a_missing_package_is_a_config_error_that_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delitem(_registry, "s3", raising=False)  # which keeps what was found before
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(ConfigError, match=r"s3://b/p needs packages.*'midspec\[cloud\]'"):
         Bucket("s3://b/p")

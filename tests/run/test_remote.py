@@ -1,11 +1,8 @@
 """A store at a URL: what one machine finishes, another has."""
 
 import json
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from time import sleep
-from uuid import uuid4
 
 import pytest
 
@@ -18,48 +15,10 @@ from midspec.run.pools import Inline
 from midspec.run.remote import Remote, bring, find_remote, mirror_of
 from midspec.run.stage import Source, Stage, Summary
 
+from ..stores import Machine
+from ..waiting import until
 from .recipe import Config, diamond, work
 from .test_build import ran
-
-Machine = Callable[[str], Remote]
-
-
-@pytest.fixture(params=["memory", "s3"])
-def url(request: pytest.FixtureRequest) -> str:
-    """An empty place, in memory and on a server that speaks S3."""
-    if request.param == "memory":
-        return f"memory://{uuid4().hex}/store"
-    return f"{request.getfixturevalue('s3')}/{uuid4().hex}"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    pytest.importorskip("s3fs")
-    server = pytest.importorskip("moto.server", reason="moto, the local S3, isn't installed")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "somebody")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        Bucket("s3://bucket").files.mkdir("bucket")
-        yield "s3://bucket"
-    running.stop()
-
-
-@pytest.fixture
-def machine(url: str, tmp_path: Path) -> Machine:
-    """The store as a machine of that name sees it, with a folder of its own."""
-
-    def make(name: str) -> Remote:
-        remote = find_remote(mirror_of(url, tmp_path / name))
-        assert remote
-        return remote
-
-    return make
 
 
 def run_on(remote: Remote, stage: Stage) -> dict[str, str]:
@@ -175,11 +134,9 @@ def test_work_is_sent_while_a_stage_runs(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with carry.carried(bucket, folder, "me"):
         (folder / ".7.partial").write_text("half of it")
         (folder / "old").write_text("1")
-        while not (sent / "old").exists():
-            sleep(0.01)
+        until((sent / "old").exists)
         (folder / "old").rename(folder / "new")
-        while [path.name for path in sent.iterdir()] != ["new"]:
-            sleep(0.01)
+        until(lambda: [path.name for path in sent.iterdir()] == ["new"])
 
 
 def test_what_lies_at_the_url_counts_where_two_machines_made_a_stage(

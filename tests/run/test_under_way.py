@@ -96,11 +96,19 @@ def test_a_process_on_another_machine_is_alive_while_it_is_heard_of(store: Path)
 def test_one_on_this_machine_is_alive_while_it_holds_its_lock(store: Path) -> None:
     now = time.time()
     state = UnderWay("train-1", "old", under_way.platform.node(), now, now)
-    assert not is_running(state, store)
     with open(store / ".work" / "train-1.lock", "w") as lock:
+        assert not is_running(state, store)
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert is_running(state, store)
     assert not is_running(state, store)
+
+
+def test_one_that_locks_in_another_folder_is_alive_while_it_is_heard_of(store: Path) -> None:
+    """As under another home folder, with the store at a URL."""
+    now = time.time()
+    state = UnderWay("train-1", "old", under_way.platform.node(), now, now)
+    assert is_running(state, store)
+    assert not is_running(replace(state, at=now - 121), store)
 
 
 def test_the_time_left_is_at_the_pace_of_this_process() -> None:

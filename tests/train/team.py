@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from .training import FULL, LORA, SETTINGS, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_AT = 7
+PATIENCE = timedelta(minutes=3)  # for one that does less than the other; by default it's 30
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,16 @@ def go_in_two(runs: Sequence[tuple[Run, str]], model: Path, folder: Path) -> lis
         subprocess.Popen([*command, str(rank)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for rank in (0, 1)
     ]
-    errors = [process.communicate()[1] for process in both]
+
+    def end(process: "subprocess.Popen[str]") -> str:
+        said = process.communicate()[1]
+        if process.returncode:  # the other one would wait for it
+            for other in both:
+                other.kill()
+        return said
+
+    with ThreadPoolExecutor() as pool:
+        errors = list(pool.map(end, both))
     assert [process.returncode for process in both] == [0, 0], "\n".join(errors)
     found: list[dict[str, Any]] = json.loads((folder / "found.json").read_text())
     return found
@@ -121,7 +133,9 @@ if __name__ == "__main__":
     loop.CHECKPOINT_SECONDS = 1e9  # only what is asked for
     model, plan, rank = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     meet = f"file://{plan.parent / 'meet'}"
-    distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=2)
+    distributed.init_process_group(
+        "gloo", init_method=meet, rank=rank, world_size=2, timeout=PATIENCE
+    )
     found = []
     for values, name in json.loads(plan.read_text()):
         found.append(go(Run(**values), model, plan.parent / name, rank, 2))

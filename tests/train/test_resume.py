@@ -7,11 +7,13 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from midspec import progress
 from midspec.errors import StoreError
@@ -58,11 +60,18 @@ def full_disk(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def full_half_way(tensors: object, path: Path) -> None:
+    """As safetensors fails, which has an error of its own."""
+    path.write_bytes(b"half of it")
+    raise SafetensorError('I/O error: Os { code: 28, message: "No space left on device" }')
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_killed_at_any_line_goes_on_to_the_same_weights_and_metrics(
     tiny_model: Path, tmp_path: Path, way: str
 ) -> None:
-    """Killed without warning while it trains, writes a checkpoint or its metrics, or resumes."""
+    """Killed without warning while it trains, writes a checkpoint or its metrics, or resumes; every
+    third time when half of a checkpoint's tensors are on the disk."""
     seed = list(WAYS).index(way)
     runs = {}
     for name, most in (("calm", 0), ("killed", KILLS)):
@@ -166,8 +175,13 @@ def test_a_run_told_to_stop_saves_its_last_step_and_goes_on_from_there(
 
 
 @pytest.mark.usefixtures("every_step")
+@pytest.mark.parametrize("full", [full_disk, full_half_way])
 def test_a_disk_that_is_full_for_a_while_costs_no_step_and_is_told_once(
-    tiny_model: Path, tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path,
+    tmp_path: Path,
+    undisturbed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    full: Callable[..., None],
 ) -> None:
     said: list[str] = []
     with monkeypatch.context() as patched:
@@ -176,10 +190,11 @@ def test_a_disk_that_is_full_for_a_while_costs_no_step_and_is_told_once(
             if done == 30:
                 patched.undo()
 
-        patched.setattr(checkpoint, "save_file", full_disk)
+        patched.setattr(checkpoint, "save_file", full)
         with progress.listening(until_30, said.append):
             tune(tiny_model, tmp_path)
     assert len(said) == 1 and "Training goes on" in said[0]
+    assert not list(tmp_path.glob(".checkpoint/.*"))
     assert_same_weights(tmp_path, undisturbed)
     assert sorted(checkpoint.steps(tmp_path / ".checkpoint")) == [39, 40]
 

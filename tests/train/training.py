@@ -5,13 +5,14 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from midspec import progress
 from midspec.train import checkpoint, forward, loop, metrics, state
@@ -99,13 +100,29 @@ def die_at(line: int) -> None:
     sys.settrace(trace)
 
 
-def train_in_a_child(model: Path, work: Path, adapter: AdapterSettings, line: int) -> int:
-    """Train in a forked process that is killed at a line (0: never); its wait status."""
+def die_in_writing(number: int) -> None:
+    """Kill this process in the middle of the so-manieth checkpoint's tensors."""
+    left = number
+
+    def write(tensors: checkpoint.Tensors, path: Path) -> None:
+        nonlocal left
+        left -= 1
+        save_file(tensors, path)
+        if left == 0:
+            os.truncate(path, path.stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    checkpoint.save_file = write
+
+
+def train_in_a_child(
+    model: Path, work: Path, adapter: AdapterSettings, prepare: Callable[[], None]
+) -> int:
+    """Train in a forked process, in which `prepare` says when it is killed; its wait status."""
     child = os.fork()
     if child == 0:
         try:
-            if line:
-                die_at(line)
+            prepare()
             with progress.listening(lambda done, total, note: None, print):
                 tune(model, work, adapter)
             os._exit(0)
@@ -122,12 +139,16 @@ if __name__ == "__main__":
     model, work, way, most, seed = sys.argv[1:]
     adapter = take(way)
     loop.CHECKPOINT_SECONDS = 0.0
-    draw = random.Random(int(seed))  # 900 lines to the first step, then 550 a step
+    draw = random.Random(int(seed))
     at: list[int] = []  # how many steps were on the disk at each kill
     ended = signal.SIGKILL
     while ended == signal.SIGKILL and len(at) < int(most):
-        ended = train_in_a_child(Path(model), Path(work), adapter, draw.randint(1, 4000))
+        if len(at) % 3 == 1:
+            die = partial(die_in_writing, draw.randint(1, 5))
+        else:  # 900 lines to the first step, then 550 a step
+            die = partial(die_at, draw.randint(1, 4000))
+        ended = train_in_a_child(Path(model), Path(work), adapter, die)
         at.append(len(steps_of(Path(work))))
     if ended == signal.SIGKILL:
-        ended = train_in_a_child(Path(model), Path(work), adapter, 0)
+        ended = train_in_a_child(Path(model), Path(work), adapter, lambda: None)
     print(json.dumps({"ended": ended, "at": at}))

@@ -33,13 +33,17 @@ class Bucket:
 
     def beginning(self, name: str) -> list[str]:
         """How the names of files go on that begin with `name`, in its folder."""
-        start = self._at(name)
+        folder, _, start = name.rpartition("/")
+        return [one.removeprefix(start) for one in self.list(folder) if one.startswith(start)]
+
+    def list(self, folder: str = "") -> list[str]:
+        """What lies in a folder, by name: files and folders, without what is in those."""
         with self._reached():
             try:
-                found = self.files.ls(start.rpartition("/")[0], detail=False, refresh=True)
+                found = self.files.ls(self._at(folder), detail=False, refresh=True)
             except FileNotFoundError:
                 return []
-        return [path.removeprefix(start) for path in found if path.startswith(start)]
+        return [path.rstrip("/").rpartition("/")[2] for path in found]
 
     def names(self, below: str) -> dict[str, int]:
         """The files below a name, by what follows it, with their sizes."""

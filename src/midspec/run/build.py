@@ -16,7 +16,7 @@ from midspec.files import digest_folder, disk_errors, read_json, write_json
 from midspec.resources import Resources, using
 from midspec.run.bucket import Bucket
 from midspec.run.lease import leased, locked
-from midspec.run.stage import Source, Stage, verify
+from midspec.run.stage import MANIFEST, Source, Stage, verify
 from midspec.run.under_way import telling
 
 STORE_FORMAT = 1
@@ -96,7 +96,7 @@ def build(stage: Stage, root: Path) -> Path:
                 **_provenance(),
             }
             lease.check()
-            write_json(work / "manifest.json", manifest)
+            write_json(work / MANIFEST, manifest)
             with disk_errors(final):
                 work.rename(final)
     return final

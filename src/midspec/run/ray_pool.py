@@ -77,7 +77,7 @@ class RayPool(Executor):
                 log_to_driver=False,
                 **({} if address else own),
             )
-        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        except Exception as error:  # of a start that takes too long, Ray raises just that
             where = f"Ray at {address}" if address else "Ray on this machine"
             raise ConfigError(f"{where} can't be reached: {_words(error)}") from error
         self.board = ray.remote(Board).options(num_cpus=0, max_restarts=-1).remote()
@@ -133,7 +133,10 @@ class RayPool(Executor):
         cpus, gpus = self._needs(stage)
         self.stages[stage.fingerprint()] = stage
         died = ""
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                title = stage.title or stage.name
+                self.tell.say(f"The worker of {title} died; it is run again. Ray says: {died}")
             task = self.task.options(
                 num_cpus=cpus, num_gpus=gpus, max_retries=0, name=stage.title or stage.name
             ).remote(make, stage, root, self.around, cpus, self.board)
@@ -149,7 +152,6 @@ class RayPool(Executor):
                 died = _words(error)
             finally:
                 del self.running[task]
-            self.tell.say(f"The worker of {stage.title or stage.name} died; it is run again.")
         raise MidspecError(
             f"{ATTEMPTS} workers died over it. Ray says of the last one: {died} If it was memory, "
             "give the stage a machine with more, or run fewer at once (--cores)."

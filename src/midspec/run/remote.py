@@ -19,10 +19,10 @@ from midspec.run.bucket import Bucket
 from midspec.run.build import build, open_store
 from midspec.run.carry import carried, shared_lines
 from midspec.run.lease import leased, locked
-from midspec.run.stage import Source, Stage, verify
+from midspec.run.stage import MANIFEST, Source, Stage, verify
+from midspec.run.view import showing
 
 MARKER = "remote.json"
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,13 @@ class Remote:
             leased(self.bucket, f".work/{final.name}.lease", lock) as lease,
         ):
             if not self.done(stage, mirror):
-                if not stage.done(mirror):  # else it was built before, but not carried over whole
-                    self.fetch(stage.stages())
-                    with carried(self.bucket, work, self._id(mirror)):
-                        build(self._placed(stage, mirror), mirror)
-                lease.check()
-                self._send(final)
+                with showing(self.bucket, stage, work):
+                    if not stage.done(mirror):  # else it was built, but not carried over whole
+                        self.fetch(stage.stages())
+                        with carried(self.bucket, work, self._id(mirror)):
+                            build(self._placed(stage, mirror), mirror)
+                    lease.check()
+                    self._send(final)
                 self.bucket.remove(f".work/{final.name}")
         return final
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from midspec.errors import ConfigError, StoreError
-from midspec.files import digest_file, digest_folder, read_json
+from midspec.files import digest_file, digest_folder, digest_text, read_json
 from midspec.recipe import canonical
 from midspec.resources import Resources
+
+MANIFEST = "manifest.json"  # written last: a folder without one is no stage
 
 Inputs = Mapping[str, Path]
 Summary = dict[str, object]
@@ -19,14 +21,21 @@ Summary = dict[str, object]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A file or folder from outside the store; what it holds is its identity, not where it lies."""
+    """A file or folder from outside the store; what it holds is its identity, not where it lies.
+
+    here: false for a model whose weights a plan doesn't wait for; its name stands for them then, so
+    the fingerprints of such a plan aren't those of a run.
+    """
 
     name: str
     location: Path
+    here: bool = True
 
     @cached_property
     def digest(self) -> str:
         """The sha256 of the file, or of the folder's files and names."""
+        if not self.here:
+            return digest_text(f"not here: {self.name}")
         if not self.location.exists():
             raise ConfigError(f"{self.location} does not exist. Check the path in the experiment.")
         if self.location.is_file():
@@ -64,9 +73,14 @@ class Stage:
             "inputs": {key: source.fingerprint() for key, source in self.inputs.items()},
         }
 
+    @cached_property
+    def digest(self) -> str:
+        """The recipe's sha256."""
+        return sha256(json.dumps(self.recipe, sort_keys=True).encode()).hexdigest()
+
     def fingerprint(self) -> str:
         """Twelve digits of the recipe's sha256."""
-        return sha256(json.dumps(self.recipe, sort_keys=True).encode()).hexdigest()[:12]
+        return self.digest[:12]
 
     def path(self, root: Path) -> Path:
         """The folder of the finished output, known before anything runs."""
@@ -74,7 +88,7 @@ class Stage:
 
     def done(self, root: Path) -> bool:
         """Whether the output is published."""
-        return (self.path(root) / "manifest.json").exists()
+        return (self.path(root) / MANIFEST).exists()
 
     def stages(self) -> "list[Stage]":
         """The inputs that are stages themselves."""
@@ -83,7 +97,7 @@ class Stage:
 
 def verify(folder: Path) -> None:
     """Check a published folder against the digests in its manifest; a change is a StoreError."""
-    outputs = read_json(folder / "manifest.json")["outputs"]
+    outputs = read_json(folder / MANIFEST)["outputs"]
     found = digest_folder(folder)
     for name, digest in outputs.items():
         if found.get(name) != digest:

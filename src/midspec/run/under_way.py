@@ -9,16 +9,18 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from threading import Lock
 
 from midspec import progress
+from midspec.errors import StoreError
 from midspec.run.lease import every
 from midspec.run.stage import Stage
 
+ENDING = ".progress"
 TELL_SECONDS = 1.0
 BEAT_SECONDS = 15.0  # a stage may have nothing to tell for long
 STALE_SECONDS = 120.0
@@ -52,40 +54,63 @@ class UnderWay:
         return (self.total - self.done) * (self.at - self.began) / (self.done - self.first)
 
 
+class Teller:
+    """Keeps what is known of a stage that is built, and has `put` write it down as a line of text.
+    No trouble with that stops the stage."""
+
+    def __init__(self, stage: Stage, work: Path, put: Callable[[str], None]) -> None:
+        now = time.time()
+        title = stage.title or stage.name
+        self.state = UnderWay(work.name, title, platform.node(), began=now, at=now)
+        self.put, self.writing = put, Lock()
+        self.is_written = False  # whether nothing was heard since
+
+    def hear(self, done: float, total: float, note: str) -> None:
+        """Take in a report. The pace is counted from the last one before which nothing was done, so
+        that it isn't that of loading a model."""
+        if self.state.first is None or self.state.done == 0:
+            self.state = replace(self.state, first=done, began=time.time())
+        self.state = replace(self.state, done=done, total=total, note=note)
+        self.is_written = False
+
+    def write(self, error: str = "") -> None:
+        """Write it down as it is now."""
+        with self.writing, suppress(OSError, StoreError):
+            self.is_written = True
+            self.state = replace(self.state, at=time.time(), error=error)
+            self.put(json.dumps(asdict(self.state)))
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Write down why the block fails, if it does."""
+        try:
+            yield
+        except Exception as error:
+            self.write(str(error) or type(error).__name__)
+            raise
+
+
 @contextmanager
 def telling(stage: Stage, work: Path) -> Iterator[None]:
-    """Keep the file of a stage while the block builds it; no trouble with it stops the stage."""
-    path = _file(work)
-    now = time.time()
-    title = stage.title or stage.name
-    state = UnderWay(work.name, title, platform.node(), began=now, at=now)
-    writing = Lock()
+    """Keep the file of a stage while the block builds it."""
+    path = work.with_name(work.name + ENDING)
 
-    def write(**changes: object) -> None:
-        nonlocal state
+    def put(text: str) -> None:
         partial = path.with_suffix(".partial")
-        with writing, suppress(OSError):
-            state = replace(state, at=time.time(), **changes)  # type: ignore[arg-type]
-            partial.write_text(json.dumps(asdict(state)), encoding="utf-8")
-            os.replace(partial, path)
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+
+    teller = Teller(stage, work, put)
 
     def hear(done: float, total: float, note: str) -> None:
-        nonlocal state
-        told = {"done": done, "total": total, "note": note}
-        if state.first is None:
-            write(first=done, began=time.time(), **told)
-        elif time.time() - state.at > TELL_SECONDS:
-            write(**told)
-        else:
-            state = replace(state, **told)  # type: ignore[arg-type]
+        is_first = teller.state.first is None
+        teller.hear(done, total, note)
+        if is_first or time.time() - teller.state.at > TELL_SECONDS:
+            teller.write()
 
-    write()
-    try:
-        with progress.overhearing(hear), every(BEAT_SECONDS, write):
-            yield
-    except Exception as error:
-        write(error=str(error) or type(error).__name__)
-        raise
+    teller.write()
+    with teller.failing(), progress.overhearing(hear), every(BEAT_SECONDS, teller.write):
+        yield
     with suppress(OSError):
         path.unlink()
 
@@ -94,7 +119,7 @@ def read_under_way(root: Path) -> list[UnderWay]:
     """What is under way in a store, what failed, and what was stopped, by its title."""
     found = []
     names = {field.name for field in fields(UnderWay)}
-    for path in (root / ".work").glob("*.progress"):
+    for path in (root / ".work").glob(f"*{ENDING}"):
         with suppress(OSError, ValueError, TypeError):  # gone, or of another version
             row = json.loads(path.read_text(encoding="utf-8"))
             found.append(UnderWay(**{name: row[name] for name in row if name in names}))
@@ -102,21 +127,18 @@ def read_under_way(root: Path) -> list[UnderWay]:
 
 
 def is_running(state: UnderWay, root: Path) -> bool:
-    """Whether some process works on it: one on this machine holds its lock, one on another has been
-    heard of in the last two minutes."""
+    """Whether some process works on it: one on this machine holds its lock, which lies in `root`,
+    one on another has been heard of in the last two minutes."""
     if state.error:
         return False
-    if state.machine != platform.node():
+    lock = root / ".work" / f"{state.name}.lock"
+    if state.machine != platform.node() or not lock.exists():  # or under another home folder
         return time.time() - state.at < STALE_SECONDS
     try:
-        with open(root / ".work" / f"{state.name}.lock") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with open(lock) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         return False
     return False
-
-
-def _file(work: Path) -> Path:
-    return work.with_name(f"{work.name}.progress")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from midspec.files import read_json
+from midspec.run.stage import MANIFEST
 
 
 def differences(first: Path, second: Path) -> list[str]:
@@ -13,7 +14,7 @@ def differences(first: Path, second: Path) -> list[str]:
 
 
 def _compare(first: Path, second: Path, at: str) -> Iterator[str]:
-    one, two = (read_json(folder / "manifest.json") for folder in (first, second))
+    one, two = (read_json(folder / MANIFEST) for folder in (first, second))
     for part in ("stage", "version", "config"):
         yield from _values(f"{at}{part}", one[part], two[part])
     for key in sorted({*one["inputs"], *two["inputs"]}):

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from midspec.files import disk_errors
+from midspec.progress import METRICS
 
-FILE = "steps.jsonl"  # of an eval, metrics.jsonl says what is measured
+FILE = METRICS  # of an eval, metrics.jsonl says what is measured
 LOSSES = 50  # steps that a loss is compared with
 
 Metric = dict[str, Any]
