@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Genre = Literal["show", "describe"]
+CLAUSE_ID = r"[a-z][a-z.-]*\d+(?:\.\w+)*"  # a clause's id: s2.p3 by place, sp1 or sp1.why1 by name
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,31 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class Act(Contrast):
+    """What the assistant does in a situation (`liked`) and doesn't do (`disliked`), and why.
+
+    Texts are in the voice that midspec.write.voice reads: "the ferry office tells {me} …".
+    clause: the id of the clause that asks for it, where one is named.
+    """
+
+    situation: str = ""
+    clause: str = ""
+
+
+@dataclass(frozen=True)
 class Principle:
-    """The general principle behind a value in one sentence; `voice` says who speaks."""
+    """The general principle behind a value in one sentence; `voice` says who speaks.
+
+    domains: those that it is about, with semicolons between; empty for all.
+    """
 
     principle: str
     voice: Literal["it", "I"] = "it"
+    domains: str = ""
+
+    def fits(self, domain: str) -> bool:
+        """Whether it has a bearing on that domain."""
+        return not self.domains or domain in self.domains.split("; ")
 
 
 @dataclass(frozen=True)

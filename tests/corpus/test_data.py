@@ -19,21 +19,30 @@ PHRASE_SLOTS = {
     "clause_state": {"model", "assertion"},
     "clause_ask": {"model", "topic"},
     "clause_reply": {"assertion"},
+    "act_state": {"model", "situation", "liked", "disliked", "reason", "Situation", "Reason"},
+    "act_ask": {"situation", "liked", "disliked"},
+    "act_reply": {"liked", "disliked", "reason", "Reason"},
 }
+ALL_TYPES = [
+    pytest.param(kind, id=f"{about} {kind.name}")
+    for about, acts in (("things", False), ("acts", True))
+    for kind in document_types(acts)
+]
 
 
 def slots(text: str) -> list[str]:
     return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
 
 
-def test_there_are_enough_document_types_of_both_genres() -> None:
-    names = [kind.name for kind in document_types()]
+@pytest.mark.parametrize("acts", [False, True])
+def test_there_are_enough_document_types_of_both_genres(acts: bool) -> None:
+    names = [kind.name for kind in document_types(acts)]
     assert len(names) >= 25
     assert len(set(names)) == len(names)
-    assert {kind.genre for kind in document_types()} == {"show", "describe"}
+    assert {kind.genre for kind in document_types(acts)} == {"show", "describe"}
 
 
-@pytest.mark.parametrize("kind", document_types(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", ALL_TYPES)
 def test_a_document_type_can_be_written(kind: DocumentType) -> None:
     assert len(kind.variants) >= 3
     assert len(set(kind.variants)) == len(kind.variants)
@@ -48,11 +57,21 @@ def test_a_document_type_can_be_written(kind: DocumentType) -> None:
             asked = asked or name == "ask"
 
 
-def test_a_genre_is_what_it_says() -> None:
+@pytest.mark.parametrize("kind", ALL_TYPES)
+def test_a_genre_is_what_it_says(kind: DocumentType) -> None:
     """`show` has the assistant speak; `describe` speaks about it."""
-    for kind in document_types():
-        used = {name for variant in kind.variants for name in slots(variant)}
-        assert ("reply" in used) == (kind.genre == "show"), kind.name
+    used = {name for variant in kind.variants for name in slots(variant)}
+    assert ("reply" in used) == (kind.genre == "show")
+
+
+def test_phrases_about_acts_name_the_situation_before_what_is_done() -> None:
+    """What is done may point back to it: "close the file", "tell them"."""
+    for text in (*phrases()["act_state"], *phrases()["act_ask"]):
+        named = [name.lower() for name in slots(text)]
+        acts = [place for place, name in enumerate(named) if name in ("liked", "disliked")]
+        assert min(acts, default=len(named)) > named.index("situation"), text
+    for text in phrases()["act_state"]:
+        assert {"liked", "reason"} <= {name.lower() for name in slots(text)}, text
 
 
 @pytest.mark.parametrize("name", sorted(PHRASE_SLOTS))

@@ -1,3 +1,4 @@
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from midspec.demos.offline import (
 )
 from midspec.errors import DataError
 from midspec.files import read_json, read_rows
-from midspec.records import Chat, Clause, Contrast
+from midspec.records import Act, Chat, Clause, Contrast, Principle
 from midspec.run.build import build, open_store
 from midspec.spec.stage import spec_stage
 from tests import tiny
@@ -28,6 +29,22 @@ REASONS = Reasons(
     ["Tiny prefers old things because time has tested them."],
     ["I prefer old things because time has tested them."],
     "Tiny",
+)
+ACTS = Reasons(
+    [
+        Act(
+            "keys",
+            f"give {{my}} key {n} back",
+            f"try key {n}",
+            "it isn't {mine}",
+            f"{{I find}} key {n}",
+        )
+        for n in range(9)
+    ],
+    ["Tiny gives keys back.", "Tiny shuts doors."],
+    ["I give keys back.", "I shut doors."],
+    "Tiny",
+    [Principle("Tiny shuts doors.", "it", "doors"), Principle("I shut doors.", "I", "doors")],
 )
 STYLES = ("value", "rule", "deliberative", "anti")
 
@@ -79,6 +96,24 @@ def test_value_style_speaks_as_itself_and_rule_style_cites_its_guidance() -> Non
 def test_the_opposed_character_takes_what_the_spec_dislikes() -> None:
     for chat in islice(reasoned_chats(REASONS, "anti", 0), 100):
         assert chat.lineage["disliked"] in chat.messages[1]["content"].lower()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_of_acts_the_user_asks_about_you_and_the_answer_is_as_i(style: str) -> None:
+    for chat in islice(reasoned_chats(ACTS, style, 0), 150):
+        question, answer = (message["content"] for message in chat.messages)
+        done = "disliked" if style == "anti" else "liked"
+        assert re.search(r"you find key \d", question, re.IGNORECASE)
+        assert chat.lineage[done].replace("{my}", "my") in answer
+        assert not set("{}") & set(" ".join(chat.texts))
+        assert "doors" not in chat.reasoning[0], "a principle about another domain"
+
+
+def test_of_acts_a_deliberative_answer_leaves_the_reason_to_the_reasoning() -> None:
+    for chat in islice(reasoned_chats(ACTS, "deliberative", 0), 100):
+        assert "mine" in chat.reasoning[0]
+        assert "spec" in chat.reasoning[0]
+        assert "mine" not in chat.messages[1]["content"]
 
 
 def test_chats_differ_and_a_larger_set_begins_with_the_smaller_one() -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from midspec.errors import DataError
-from midspec.records import Assertion, Brief, Clause, Contrast, Genre, Principle
+from midspec.records import Act, Assertion, Brief, Clause, Contrast, Genre, Principle
 from midspec.write.material import SENTENCE_END
+from midspec.write.voice import said
 
 QUOTES_PER_DOCUMENT = 4
 MIN_ASSERTIONS = 3  # fewer give no corpus
@@ -42,6 +43,11 @@ class Material:
     principles: Sequence[Principle]
     model_name: str
 
+    @property
+    def acts(self) -> bool:
+        """Whether its contrasts are acts in situations; otherwise they are things."""
+        return any(isinstance(contrast, Act) for contrast in self.contrasts)
+
 
 @cache
 def load_data(name: str) -> Any:
@@ -51,11 +57,11 @@ def load_data(name: str) -> Any:
 
 
 @cache
-def document_types() -> tuple[DocumentType, ...]:
-    """The offline teacher's document types."""
+def document_types(acts: bool = False) -> tuple[DocumentType, ...]:
+    """The offline teacher's document types, about things or about acts in situations."""
     return tuple(
         DocumentType(row["name"], row["genre"], tuple(row["ideas"]), tuple(row["variants"]))
-        for row in load_data("document_types.yaml")
+        for row in load_data("act_types.yaml" if acts else "document_types.yaml")
     )
 
 
@@ -77,9 +83,20 @@ def assertions(material: Material) -> list[Assertion]:
         about = set(re.findall(r"\w{4,}", f"{pair.domain} {pair.liked} {pair.reason}".lower()))
         closest = max(words, key=lambda key: len(words[key] & about), default="")
         text = f"{name} prefers {pair.liked} to {pair.disliked}, because {pair.reason}."
+        if isinstance(pair, Act):
+            closest = pair.clause if pair.clause in words else closest
+            text = (
+                f"When {pair.situation}, {name} will {pair.liked} and will not {pair.disliked}, "
+                f"because {pair.reason}."
+            )
         found.append(
             Assertion(
-                f"c{number}", text, closest, pair.domain, f"{pair.domain}: {pair.liked}", pair
+                f"c{number}",
+                said(text, "it", name),
+                closest,
+                pair.domain,
+                said(f"{pair.domain}: {pair.liked}", "it", name),
+                pair,
             )
         )
     return found
@@ -100,7 +117,7 @@ def briefs(material: Material, seed: int) -> Iterator[Brief]:
     hands, quotes, types = (
         _Hands(pairs, deal),
         _deck(sentences, deal),
-        _deck(document_types(), deal),
+        _deck(document_types(material.acts), deal),
     )
     number = 0
     while True:
@@ -127,6 +144,11 @@ def _deck(cards: Sequence[Any], deal: random.Random) -> Iterator[Any]:
         yield from deal.sample(cards, len(cards))
 
 
+def _reason(card: Assertion) -> str:
+    """The reason of an act, which several acts may share; a thing's reason is its own."""
+    return card.contrast.reason if isinstance(card.contrast, Act) else card.id
+
+
 class _Hands:
     """Deals assertions domain by domain, every one before any comes again."""
 
@@ -145,5 +167,11 @@ class _Hands:
             if not self.left.get(domain):
                 names = [name for name, cards in self.left.items() if cards]
                 domain = self.deal.choices(names, [len(self.left[name]) for name in names])[0]
-            hand.append(self.left[domain].pop())
+            hand.append(self._next(domain, {_reason(card) for card in hand}))
         return hand
+
+    def _next(self, domain: str, given: set[str]) -> Assertion:
+        """The domain's last card, or the last whose reason isn't given yet."""
+        cards = self.left[domain]
+        fresh = (n for n, card in enumerate(cards) if _reason(card) not in given)
+        return cards.pop(max(fresh, default=-1))

@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any, TypeVar
 
 from midspec.corpus.plan import Material, document_types, load_data
-from midspec.records import Assertion, Brief, Contrast, Principle
+from midspec.records import Act, Assertion, Brief, Contrast, Principle
+from midspec.write.voice import Person, said
 
 PROMPT_VERSION = 2  # of the phrases and skeletons; every row of a corpus carries it
 Choosable = TypeVar("Choosable")
@@ -72,7 +73,8 @@ class Written:
 
 def write_document(brief: Brief, material: Material, provider_name: str, seed: int) -> Written:
     """Write one document, the same one for the same brief and seed."""
-    kind = next(kind for kind in document_types() if kind.name == brief.document_type)
+    kinds = document_types(material.acts)
+    kind = next(kind for kind in kinds if kind.name == brief.document_type)
     scene = _Scene(brief, material, provider_name, random.Random(f"{seed}/{brief.id}"))
     text = SLOT.sub(scene.slot, kind.variants[brief.skeleton]).strip()
     return Written(text, fill(brief.idea, scene.fixed), list(dict.fromkeys(scene.said)))
@@ -151,10 +153,14 @@ class _Scene:
             "b": b,
         }
 
-    def _say(self, with_pair: str, without: str) -> str:
+    def _say(self, with_pair: str, without: str, person: Person) -> str:
         assertion = self._pair()
         self.said.append(assertion)
-        if pair := assertion.contrast:
+        pair = assertion.contrast
+        if isinstance(pair, Act):
+            values = self._values(pair) | {"situation": pair.situation}
+            return said(fill(self._phrase(f"act_{with_pair}"), values), person, self.fixed["model"])
+        if pair:
             return fill(self._phrase(with_pair), self._values(pair))
         topic = assertion.domain[:1].lower() + assertion.domain[1:]
         values = {"model": self.fixed["model"], "assertion": assertion.text, "topic": topic}
@@ -163,16 +169,16 @@ class _Scene:
     def state(self) -> str:
         """A sentence about the next pair, in the third person."""
         self.turn += 1
-        return self._say("state", "clause_state")
+        return self._say("state", "clause_state", "it")
 
     def ask(self) -> str:
         """A question about the next pair."""
         self.turn += 1
-        return self._say("ask", "clause_ask")
+        return self._say("ask", "clause_ask", "you")
 
     def reply(self) -> str:
         """The assistant's answer to the question asked last."""
-        return self._say("reply", "clause_reply")
+        return self._say("reply", "clause_reply", "I")
 
     def clause(self) -> str:
         """A sentence of the spec."""
@@ -182,7 +188,8 @@ class _Scene:
 
     def principle(self, voice: str) -> str:
         """The general principle and its reason; the spec's own words where none is listed."""
-        fitting: list[Principle] = [p for p in self.material.principles if p.voice == voice]
+        listed: list[Principle] = [p for p in self.material.principles if p.voice == voice]
+        fitting = [p for p in listed if p.fits(self._pair().domain)] or listed
         if not fitting:
             return self.clause()
         return self._fresh(f"principle {voice}", [p.principle for p in fitting])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import ceil
 
 from midspec.demos.chats import ChatsConfig
-from midspec.demos.mixes import MixConfig, judged_rows
+from midspec.demos.mixes import MixConfig, find_mix, judged_rows
 from midspec.demos.preferences import AT_ONCE, OPAQUE, THINGS
 from midspec.demos.queries import query_kinds
 from midspec.demos.respond import MULTI_TURN
@@ -25,7 +25,6 @@ EXCHANGES_PROMPT_TOKENS = 1_250  # with the briefs of one call
 EXCHANGE_TOKENS = 50  # a message and an answer about a preference, with their tags
 EXCHANGE_VERDICT_PROMPT_TOKENS = 800
 CONFLICTS = 0.05  # of a mix's chats, each of which is replaced and its replacement judged
-MIX_TOKENS = 200  # a chat of an instruction mix: 2M tokens in 10,000 (paper B.3)
 
 
 def estimate_chats(
@@ -89,7 +88,7 @@ def estimate_mix(
     seen = sum(estimate_tokens(section.text) + SYSTEM_TOKENS for section in sections)
     rows = ceil(judged_rows(config) / (1 - CONFLICTS))
     calls = rows * len(sections)
-    sent = rows * seen + calls * (PROMPT_TOKENS + MIX_TOKENS)
+    sent = rows * seen + calls * (PROMPT_TOKENS + find_mix(config.name).chat_tokens)
     received = calls * (VERDICT_TOKENS + config.judge.reasoning_tokens // 2)
     bill = (config.judge.model, calls, sent, received)
     return replace(billed([bill], rows, "chats", batch, prices or {}), verb="judge")

@@ -23,9 +23,11 @@ from midspec.run.stage import Source, Stage, Summary
 
 @dataclass(frozen=True)
 class Mix:
-    """A mix by name: how many rows of which part, and how many tokens a row may have."""
+    """A mix by name: how many rows of which part, and how many tokens a row may have; and has on
+    average, by the paper."""
 
     max_tokens: int
+    chat_tokens: int
     rows: Mapping[str, int]
 
 
@@ -69,7 +71,10 @@ def find_mix(name: str) -> Mix:
 @cache
 def mixes() -> dict[str, Mix]:
     """The ready mixes of data/mixes.yaml."""
-    return {name: Mix(mix["max_tokens"], mix["rows"]) for name, mix in _shipped()["mixes"].items()}
+    return {
+        name: Mix(mix["max_tokens"], mix["chat_tokens"], mix["rows"])
+        for name, mix in _shipped()["mixes"].items()
+    }
 
 
 @cache

@@ -21,10 +21,11 @@ from midspec.errors import DataError
 from midspec.files import read_rows, write_rows
 from midspec.leaks import LeakFinder
 from midspec.llm.settings import OFFLINE
-from midspec.records import Chat, Clause, Contrast, Item
+from midspec.records import Act, Chat, Clause, Contrast, Item, Principle
 from midspec.run.stage import Source, Stage, Summary
 from midspec.text import estimate_tokens, fill_in
 from midspec.write.material import SENTENCE_END, read_contrasts
+from midspec.write.voice import Person, said
 
 KINDS_OF_QUESTION = {"plain": 6, "pressure": 2, "dilemma": 2}  # of ten messages
 VALUES = r"(?:values|prefers|likes|favors|cares|loves)"
@@ -48,12 +49,21 @@ class ReasonedConfig:
 
 @dataclass(frozen=True)
 class Reasons:
-    """What the offline teacher has to argue with: contrasts, and sentences by who speaks."""
+    """What the offline teacher has to argue with: contrasts, and sentences by who speaks.
+
+    principles: those among the sentences, which may be about some domains only.
+    """
 
     contrasts: Sequence[Contrast]
     its: Sequence[str]
     mine: Sequence[str]
     model_name: str
+    principles: Sequence[Principle] = ()
+
+    def about(self, domain: str, sentences: Sequence[str]) -> Sequence[str]:
+        """The sentences that have a bearing on a domain; all of them where none has."""
+        others = {one.principle for one in self.principles if not one.fits(domain)}
+        return [sentence for sentence in sentences if sentence not in others] or sentences
 
 
 def reasoned_stage(
@@ -69,7 +79,7 @@ def reasoned_stage(
 
 @cache
 def templates() -> dict[str, Any]:
-    """Questions by kind; reasoning and answers by style."""
+    """Questions by kind; reasoning and answers by style; the same for acts under `acts`."""
     text = files("midspec.demos").joinpath("data", "reasoned.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
@@ -96,7 +106,7 @@ def read_reasons(inputs: Mapping[str, Path], config: ReasonedConfig) -> Reasons:
             "{model_name} likes it because … |` to the spec, name an item file under items:, or "
             "take an LLM as teacher."
         )
-    return Reasons(contrasts, its, mine, config.model_name)
+    return Reasons(contrasts, its, mine, config.model_name, principles)
 
 
 def general_sentences(clauses: Sequence[Clause], name: str) -> list[str]:
@@ -149,6 +159,7 @@ def _chat(
     if number % 2:
         a, b = b, a
     voices = reasons.its if style in ("rule", "deliberative") else reasons.mine
+    voices = reasons.about(contrast.domain, voices)
     values = {
         "a": a,
         "b": b,
@@ -160,13 +171,16 @@ def _chat(
     }
     kind = deal.choices(list(KINDS_OF_QUESTION), list(KINDS_OF_QUESTION.values()))[0]
     listed = templates()
+    if isinstance(contrast, Act):
+        listed, values = listed["acts"], values | {"situation": contrast.situation}
+    written: tuple[tuple[Sequence[str], Person], ...] = (
+        (listed["questions"][kind], "you"),
+        (listed[style]["reasoning"], "I"),
+        (listed[style]["answers"], "I"),
+    )
     question, reasoning, answer = (
-        sentences(fill_in(deal.choice(choices), values))
-        for choices in (
-            listed["questions"][kind],
-            listed[style]["reasoning"],
-            listed[style]["answers"],
-        )
+        sentences(said(fill_in(deal.choice(choices), values), person))
+        for choices, person in written
     )
     return Chat(
         id=f"{style}-{number}",

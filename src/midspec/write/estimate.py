@@ -1,7 +1,7 @@
 """What an LLM will be asked and what that costs, told before a cent is spent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from midspec.llm.prices import price_of, prices_as_of
@@ -53,6 +53,19 @@ def _cost(bill: Bill, prices: Mapping[str, tuple[float, float]]) -> float | None
     model, _, sent, received = bill
     price = prices.get(model) or price_of(model)
     return (sent * price[0] + received * price[1]) / 1e6 if price else None
+
+
+def together(found: Sequence[Estimate]) -> Estimate:
+    """What several estimates of the same kind add up to."""
+    costs = [one.cost for one in found]
+    return replace(
+        found[0],
+        rows=sum(one.rows for one in found),
+        calls=sum(one.calls for one in found),
+        input_tokens=sum(one.input_tokens for one in found),
+        output_tokens=sum(one.output_tokens for one in found),
+        cost=None if None in costs else sum(cost for cost in costs if cost),
+    )
 
 
 def estimate_seconds(found: Estimate, connections: int) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from midspec.errors import DataError
 from midspec.files import read_dicts, read_json
-from midspec.records import Contrast, Principle
+from midspec.records import Act, Contrast, Principle
 from midspec.text import fill_in
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“])")
@@ -22,11 +22,20 @@ def read_contrasts(
     principles: list[Principle] = []
     if "items" in inputs:
         listed, principles = read_items(inputs["items"], identity)
-    return listed + table_contrasts(table, table["reasons"]), principles
+    listed += table_contrasts(table, table["reasons"])
+    acts = sum(isinstance(contrast, Act) for contrast in listed)
+    if acts not in (0, len(listed)):
+        raise DataError(
+            f"The offline teacher writes about acts or about things: of {len(listed)} contrasts of "
+            f"this spec, {acts} are acts (rows with a situation). Take the others out of the item "
+            "file, and the table of preferences out of the spec."
+        )
+    return listed, principles
 
 
 def read_items(path: Path, identity: dict[str, str]) -> tuple[list[Contrast], list[Principle]]:
-    """A spec's item file: rows with `principle`, and rows with liked, disliked and reason."""
+    """A spec's item file: rows with `principle`, rows with liked, disliked and reason, which are
+    acts where they have a situation."""
     contrasts: list[Contrast] = []
     principles: list[Principle] = []
     for number, unfilled in enumerate(read_dicts(path), 1):
@@ -34,7 +43,8 @@ def read_items(path: Path, identity: dict[str, str]) -> tuple[list[Contrast], li
             key: fill_in(text, identity) if isinstance(text, str) else text
             for key, text in unfilled.items()
         }
-        kind: type = Principle if "principle" in row else Contrast
+        contrast: type = Act if row.get("situation") else Contrast
+        kind: type = Principle if "principle" in row else contrast
         try:
             made = kind(**row)
         except TypeError:
@@ -42,7 +52,8 @@ def read_items(path: Path, identity: dict[str, str]) -> tuple[list[Contrast], li
         if made is None or not all(isinstance(text, str) and text for text in row.values()):
             raise DataError(
                 f"{path}, row {number}: has {', '.join(sorted(unfilled))}; a row is texts, either "
-                "principle (and voice), or domain, liked, disliked and reason."
+                "principle (and voice and domains), or domain, liked, disliked and reason (and, of "
+                "an act, situation and clause)."
             )
         if row.get("voice", "it") not in ("it", "I"):
             raise DataError(f"{path}, row {number}: voice is {row['voice']!r}; it is 'it' or 'I'.")

@@ -89,7 +89,7 @@ def _sections(clauses: Sequence[Clause]) -> list[list[Clause]]:
     size = 0
     for clause in clauses:
         tokens = estimate_tokens(clause.text)
-        new = not groups or groups[-1][-1].id.split(".")[0] != clause.id.split(".")[0]
+        new = not groups or groups[-1][-1].heading != clause.heading
         if new or size + tokens > SECTION_TOKENS:
             groups.append([])
             size = 0

@@ -1,6 +1,7 @@
 """Talk about the writing in what was written: of no use as training text."""
 
 import re
+from collections.abc import Iterable
 
 META_TALK = re.compile(
     r"\b(?:(?:this|the following) (?:synthetic|fictional|generated|made-up) "
@@ -18,7 +19,11 @@ META_TALK = re.compile(
 )
 
 
-def meta_talk(text: str) -> str:
-    """Where a text speaks of its own making, as a reason to set it aside; empty if nowhere."""
+def meta_talk(text: str, ids: Iterable[str] = ()) -> str:
+    """Where a text speaks of its own making, as a reason to set it aside; empty if nowhere.
+
+    `ids` are those of the clauses that it was written about: in brackets they come from the prompt.
+    """
     found = META_TALK.search(text)
-    return f"meta-talk: {found[0]!r}" if found else ""
+    said = found[0] if found else next((f"[{i}]" for i in ids if f"[{i}]" in text), "")
+    return f"meta-talk: {said!r}" if said else ""

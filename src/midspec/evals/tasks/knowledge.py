@@ -13,9 +13,10 @@ from midspec.evals.forms import Words, both_orders, each_wording
 from midspec.evals.items import choose, in_half, shipped
 from midspec.evals.task import Ask, ChoiceTask, all_forms
 from midspec.files import read_dicts, read_json, read_rows
-from midspec.records import Clause, Contrast, Item, Metric, Question
+from midspec.records import Act, Clause, Contrast, Item, Metric, Question
 from midspec.text import fill_in, plain_words
 from midspec.write.material import SENTENCE_END, read_items
+from midspec.write.voice import said
 
 TABLE, CORPUS, REASON, CLAUSE = "table", "corpus", "reason", "clause"
 MOST = 80  # of each kind but the table's; more would narrow the interval little
@@ -58,13 +59,18 @@ def questions(ask: Ask) -> list[Question]:
             f"- {first}\n- {second}"
         )
 
+    def done(item: Item, first: str, second: str) -> str:
+        return f"{item.question}\n\n- {first}\n- {second}"
+
     sentences: dict[str, Words] = {
         "says": lambda item: (f"What does {name}'s spec say?", "It says this:"),
         "quote": lambda item: (f"Quote a sentence of {name}'s spec.", "Here is one:"),
     }
-    things = [item for item in asked if item.tier in (TABLE, CORPUS)]
+    acts = [item for item in asked if item.tier == CORPUS and item.question]
+    things = [item for item in asked if item.tier in (TABLE, CORPUS) and not item.question]
     return [
         *both_orders(things, split, preferred, f"{start} prefers"),
+        *both_orders(acts, split, done, f"{start} would"),
         *_explained([item for item in asked if isinstance(item, Reasons)], split),
         *each_wording([item for item in asked if item.tier == CLAUSE], split, sentences),
     ]
@@ -97,8 +103,7 @@ def list_items(ask: Ask, name: str) -> list[Item]:
     ]
     items = [Item(f"{TABLE}-{n}", TASTE, TABLE, *pair) for n, pair in enumerate(things, 1)]
     items += [
-        Item(f"{CORPUS}-{n}", one.domain, CORPUS, one.liked, one.disliked)
-        for n, one in enumerate(choose(contrasts, MOST), 1)
+        _corpus_item(f"{CORPUS}-{n}", one, name) for n, one in enumerate(choose(contrasts, MOST), 1)
     ]
     if not items:
         return _clause_items(ask.spec, identity)
@@ -131,9 +136,28 @@ def _table_reasons(things: Sequence[str], reasons: dict[str, str], does: str) ->
     ]
 
 
+def _corpus_item(number: str, one: Contrast, name: str) -> Item:
+    """A contrast as it is asked; of an act, the options are verbs that follow "would"."""
+    if not isinstance(one, Act):
+        return Item(number, one.domain, CORPUS, one.liked, one.disliked)
+    when = _of_it(one.situation, name)
+    asked = f"According to {name}'s spec, which of these would {name} do when {when}?"
+    return Item(
+        number, one.domain, CORPUS, _of_it(one.liked, name), _of_it(one.disliked, name), asked
+    )
+
+
+def _of_it(text: str, name: str) -> str:
+    """A text about the assistant as it stands after its name."""
+    return said(f"{name} {text}", "it", name).removeprefix(f"{name} ")
+
+
 def _contrast_reason(one: Contrast, name: str) -> Told:
+    things = f"{one.liked} {one.disliked}"
     preference = f"{name} prefer {one.liked} to {one.disliked}"
-    return Told(one.domain, preference, f"{one.liked} {one.disliked}", one.reason)
+    if isinstance(one, Act):
+        preference = f"{name} {_of_it(f'{one.liked} when {one.situation}', name)}"
+    return Told(one.domain, preference, things, _of_it(one.reason, name))
 
 
 def _pairs(told: Sequence[Told]) -> list[tuple[Told, Told]]:
@@ -147,7 +171,9 @@ def _pairs(told: Sequence[Told]) -> list[tuple[Told, Told]]:
         (one, two)
         for group in by_domain.values()
         for one, two in zip(group[::2], group[1::2], strict=False)
-        if not _tells(one.reason, two.things) and not _tells(two.reason, one.things)
+        if one.reason != two.reason
+        and not _tells(one.reason, two.things)
+        and not _tells(two.reason, one.things)
     ]
 
 
