@@ -6,6 +6,10 @@ from typing import Any
 
 SHINGLE_WORDS = 5
 NEAR_DUPLICATE = 0.8  # Jaccard similarity of 5-word shingles
+SHORTEST_QUOTE = 12  # characters; fewer can be found in any text
+# What a judge may write in another way than the text: marks, dashes, and Markdown's emphasis.
+SAME_SIGN = ("'‘’‛′", '"“”„«»', "-‐‑‒–—−")
+EMPHASIS = "*_`"
 WORD = re.compile(r"\w+|[^\w\s]")
 TOKENS_PER_WORD = 1.15  # model tokens for each word or punctuation mark of English, measured
 
@@ -24,6 +28,23 @@ def estimate_tokens(text: str) -> int:
 def plain_words(text: str) -> list[str]:
     """The words of a text in lower case, without punctuation."""
     return re.findall(r"\w+", text.lower())
+
+
+def find_quote(quote: str, text: str) -> tuple[int, int] | None:
+    """Where a quote stands in a text, whatever its case, white space and typography; None where it
+    doesn't, or where it is too short to say anything."""
+    words = [word for word in re.split(rf"[\s{EMPHASIS}]+", quote.strip(" \n\"'“”‘’.…")) if word]
+    if len(" ".join(words)) < SHORTEST_QUOTE:
+        return None
+    pattern = rf"[\s{EMPHASIS}]+".join("".join(map(_loosely, word)) for word in words)
+    found = re.search(pattern, text, re.IGNORECASE)
+    return found.span() if found else None
+
+
+def _loosely(character: str) -> str:
+    return next(
+        (f"[{re.escape(like)}]" for like in SAME_SIGN if character in like), re.escape(character)
+    )
 
 
 class NearDuplicates:

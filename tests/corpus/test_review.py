@@ -70,6 +70,12 @@ def test_talk_about_the_request_and_open_blanks_are_set_aside(text: str) -> None
     assert shelf().take(document(0, text)).startswith("meta-talk: ")
 
 
+def test_ids_of_the_clauses_that_it_is_about_are_set_aside_whatever_their_form() -> None:
+    told = replace(document(0, "It waits [sp1] and listens."), clauses=["sp1"])
+    assert shelf().take(told) == "meta-talk: '[sp1]'"
+    assert shelf().take(document(1, "It waits [sp1] and listens.")) == ""
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -253,3 +253,12 @@ def test_a_refused_or_cut_list_is_not_repairable(reader: object) -> None:
         with pytest.raises(UnreadableError) as caught:
             reader(bad)  # type: ignore[operator]
         assert not caught.value.repairable
+
+
+def test_ids_that_a_spec_gives_its_clauses_are_read_like_those_by_place() -> None:
+    text = "1. Tea: Warm drinks. [sp1.why1, honesty-2; s2.p3]\n2. Chairs: Deep ones [draft]"
+    items, _ = read_items(answer(text))
+    assert [item.clauses for item in items] == [("sp1.why1", "honesty-2", "s2.p3"), ()]
+    assert items[1].description == "Deep ones [draft]"
+    rows = [{"name": "Tea", "description": "Warm.", "clauses": ["[sp1]", "see gp2.a", "none"]}]
+    assert read_items(answer(json.dumps(rows)))[0][0].clauses == ("sp1", "gp2.a")

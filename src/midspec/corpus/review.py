@@ -61,7 +61,7 @@ class Shelf:
 
     def _objection(self, document: Document) -> str:
         text = document.text
-        if found := meta_talk(text):
+        if found := meta_talk(text, document.clauses):
             return found
         if found := self.leaks.objection(text):
             return found

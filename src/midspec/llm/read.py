@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from midspec.llm.ledger import UNREADABLE, Answer
+from midspec.records import CLAUSE_ID
 
 REFUSAL = re.compile(
     r"^\W*(?:i['’]?m sorry|i am sorry|sorry,|i apologi[sz]e|"
@@ -29,8 +30,7 @@ PREAMBLE = re.compile(
 )
 CUT = ("max_tokens", "model_length")
 NUMBERED = re.compile(r"^\s*(\d+)[.)]\s+(\S.*)$")
-CLAUSE_IDS = re.compile(r"\s*\[((?:s\d+\.p\d+[,;\s]*)+)\]\.?\s*$")
-CLAUSE_ID = re.compile(r"s\d+\.p\d+")
+CLAUSE_IDS = re.compile(rf"\s*\[({CLAUSE_ID}(?:[,;\s]+{CLAUSE_ID})*[,;\s]*)\]\.?\s*$")
 FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 
 
@@ -133,7 +133,7 @@ def _json_items(text: str) -> tuple[list[ListItem], list[str]]:
             bad.append(f"item {number} has no name and description")
             continue
         ids = [c for c in clauses if isinstance(c, str)] if isinstance(clauses, list) else []
-        found_ids = tuple(CLAUSE_ID.findall(" ".join(ids)))
+        found_ids = tuple(re.findall(CLAUSE_ID, " ".join(ids)))
         items.append(ListItem(name.strip(), description.strip() or name.strip(), found_ids))
     if not items:
         raise UnreadableError(bad[0] if bad else "an empty list", repairable=True)
@@ -151,7 +151,7 @@ def _numbered_items(text: str) -> tuple[list[ListItem], list[str]]:
         body = match[2]
         ids: tuple[str, ...] = ()
         if cited := CLAUSE_IDS.search(body):
-            ids, body = tuple(CLAUSE_ID.findall(cited[1])), body[: cited.start()]
+            ids, body = tuple(re.findall(CLAUSE_ID, cited[1])), body[: cited.start()]
         body = re.sub(r"\*\*|__|`", "", body).strip()
         name, _, description = body.partition(": ")
         if not description:

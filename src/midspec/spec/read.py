@@ -5,6 +5,7 @@ from pathlib import Path
 
 from midspec.errors import ConfigError
 from midspec.records import Clause
+from midspec.spec.marks import passages
 from midspec.text import fill_in
 
 TABLE_ROW = re.compile(r"^\s*\|\s*(likes|dislikes)\s*\|\s*([^|]+?)\s*\|", re.IGNORECASE)
@@ -32,24 +33,17 @@ def read_spec(path: Path, identity: dict[str, str]) -> str:
     return fill_in(text, identity)
 
 
-def clauses(text: str) -> list[Clause]:
+def clauses(text: str, where: str = "the spec") -> list[Clause]:
     """The passages of a spec: each paragraph or list item, under the heading where it stands.
 
-    Tables are left to `preferences`. A clause's id counts sections and passages: `s2.p3`.
+    Tables are left to `preferences`. A clause's id is the one that it is marked with (`{#sp1}`), or
+    counts sections and passages: `s2.p3`. `where` begins an error about marks.
     """
-    found: list[Clause] = []
-    heading, section, passage = "", 0, 0
-    for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.)\s)|\n(?=#)|(?<=\n)(?=#)", text):
-        lines = block.strip().splitlines()
-        if lines and (title := re.match(r"#+\s*(.+)", lines[0])):
-            heading, section, passage = title[1].strip(), section + 1, 0
-            lines = lines[1:]
-        body = " ".join(line.strip() for line in lines if not line.lstrip().startswith("|"))
-        body = re.sub(r"^(?:[-*]|\d+\.)\s+", "", body).strip()
-        if re.search(r"\w", body):
-            passage += 1
-            found.append(Clause(f"s{section}.p{passage}", heading, body))
-    return found
+    return [
+        Clause(passage.id, passage.heading, passage.text)
+        for passage in passages(text, where)
+        if passage.form == "clause"
+    ]
 
 
 def preferences(text: str) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from midspec.files import write_json, write_rows, write_text
 from midspec.run.stage import Source, Stage, Summary
+from midspec.spec.marks import without_marks
 from midspec.spec.read import clauses, preference_reasons, preferences, read_spec
 
 
@@ -18,7 +19,7 @@ class SpecConfig:
 
 def spec_stage(name: str, path: Path, identity: Mapping[str, str]) -> Stage:
     """The stage that reads one spec; a spec that can't be read fails here, before anything runs."""
-    read_spec(path, dict(identity))
+    clauses(read_spec(path, dict(identity)), str(path))
     return Stage(
         name="spec",
         fn=_fill,
@@ -30,8 +31,8 @@ def spec_stage(name: str, path: Path, identity: Mapping[str, str]) -> Stage:
 
 def _fill(config: SpecConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write spec.md, clauses.jsonl and preferences.json."""
-    text = read_spec(inputs["spec"], dict(config.identity))
-    found = clauses(text)
+    marked = read_spec(inputs["spec"], dict(config.identity))
+    found, text = clauses(marked), without_marks(marked)
     write_text(out / "spec.md", text)
     write_rows(out / "clauses.jsonl", found)
     write_json(out / "preferences.json", {**preferences(text), "reasons": preference_reasons(text)})

@@ -8,7 +8,8 @@ import pytest
 
 from midspec import progress
 from midspec.errors import DataError
-from midspec.evals.reasons.transcripts import Transcript, find_quote, read_transcripts, spread
+from midspec.evals.reasons.transcripts import Transcript, read_transcripts, spread
+from midspec.text import find_quote
 from tests.tiny import write_jsonl
 
 from .fakes import transcript

@@ -11,9 +11,10 @@ from midspec.evals.reasons.classify import Classified
 from midspec.evals.reasons.merge import Driver
 from midspec.evals.reasons.shares import ALL, ANY
 from midspec.evals.reasons.taxonomy import KINDS
-from midspec.evals.reasons.transcripts import Transcript, find_quote
+from midspec.evals.reasons.transcripts import Transcript
 from midspec.files import read_json, read_rows
 from midspec.pages.browse import UNKEPT, Row, Shelf, browse_page, check_folder, group, manifest
+from midspec.text import find_quote
 
 SHELF = Shelf("midspec.evals.reasons", "reasons", "transcript", "analysis", "", ("kept", *UNKEPT))
 FILES = ["reasons.json", "transcripts.jsonl", "verdicts.jsonl"]

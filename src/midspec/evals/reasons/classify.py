@@ -8,8 +8,9 @@ from typing import Any
 
 from midspec.evals.reasons.reader import Reader, prompt, shown, why_unread
 from midspec.evals.reasons.taxonomy import Reason
-from midspec.evals.reasons.transcripts import Transcript, find_quote
+from midspec.evals.reasons.transcripts import Transcript
 from midspec.llm.read import UnreadableError
+from midspec.text import find_quote
 
 VERDICT_TOKENS = 100  # room for the verdict on one reason, with its quote
 VERDICTS_SCHEMA = """{"type": "object", "properties": {"verdicts": {"type": "array", "items": {

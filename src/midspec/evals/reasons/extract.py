@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from midspec.evals.reasons.reader import Reader, prompt, shown, why_unread
-from midspec.evals.reasons.transcripts import Transcript, find_quote
+from midspec.evals.reasons.transcripts import Transcript
 from midspec.llm.read import UnreadableError
+from midspec.text import find_quote
 
 MOST_REASONS = 8  # of one transcript
 FOUND_TOKENS = 120  # room for one reason with its quote

@@ -15,10 +15,6 @@ from midspec.files import read_dicts
 
 THINKING_TAG = re.compile(rf"</?{THINKING}\b[^>]*>", re.IGNORECASE)
 STAMPED = re.compile(r"\d{4}-\d{2}-\d{2}T")  # how Inspect names a log
-SHORTEST_QUOTE = 12  # characters; fewer can be found in any transcript
-# What a judge may write in another way than the transcript: marks, dashes, and Markdown's emphasis.
-ALIKE = ("'‘’‛′", '"“”„«»', "-‐‑‒–—−")
-EMPHASIS = "*_`"
 
 
 @dataclass(frozen=True)
@@ -64,23 +60,6 @@ def spread(transcripts: Sequence[Transcript], most: int | None) -> list[Transcri
         rank[transcript.group] += 1
     kept = sorted(number for _, number in sorted(turns)[:most])
     return [transcripts[number] for number in kept]
-
-
-def find_quote(quote: str, text: str) -> tuple[int, int] | None:
-    """Where a quote stands in a text, whatever its case, white space and typography; None where it
-    doesn't, or where it is too short to say anything."""
-    words = [word for word in re.split(rf"[\s{EMPHASIS}]+", quote.strip(" \n\"'“”‘’.…")) if word]
-    if len(" ".join(words)) < SHORTEST_QUOTE:
-        return None
-    pattern = rf"[\s{EMPHASIS}]+".join("".join(map(_loosely, word)) for word in words)
-    found = re.search(pattern, text, re.IGNORECASE)
-    return found.span() if found else None
-
-
-def _loosely(character: str) -> str:
-    return next(
-        (f"[{re.escape(like)}]" for like in ALIKE if character in like), re.escape(character)
-    )
 
 
 def _rows(arm: str, path: Path) -> Iterator[Transcript]:

@@ -1,0 +1,301 @@
+"""`midspec spec`: linting a spec, and deriving variants of it to compare."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midspec.cli_build import build_all, check_out, replace_whole
+from midspec.cli_engine import home
+from midspec.cli_options import (
+    Batch,
+    Connections,
+    Draw,
+    MaxCost,
+    MaxTokens,
+    ModelName,
+    PlanOnly,
+    Price,
+    ProviderName,
+    ReasoningTokens,
+    Store,
+    Timeout,
+    asked_llm,
+)
+from midspec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from midspec.parts import TeacherModel
+    from midspec.run.stage import Stage
+    from midspec.spec.lint import Linted
+    from midspec.spec.variants import Made
+    from midspec.write.estimate import Estimate
+
+spec_app = typer.Typer(
+    help="Model specs: lint them, derive variants.", no_args_is_help=True, rich_markup_mode=None
+)
+Most = tuple[float | None, str | None]  # dollars and tokens for one stage
+SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC.md…", show_default=False)]
+TeacherName = Annotated[str | None, typer.Option(help="Inspect's name of an LLM.")]
+Temperature = Annotated[float, typer.Option(help="Of the LLM.")]
+
+
+@spec_app.command("lint")
+def spec_lint(
+    specs: SpecFiles,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    ignore: Annotated[list[str] | None, typer.Option(help="A check to leave out.")] = None,
+    context: Annotated[int, typer.Option(min=2048, help="Tokens a prompt may have.")] = 8192,
+    model_name: ModelName = "the assistant",
+    provider_name: ProviderName = "its developer",
+    teacher: TeacherName = None,
+    draw: Draw = 0,
+    temperature: Temperature = 0.0,
+    reasoning_tokens: ReasoningTokens = 0,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    connections: Connections = 50,
+    timeout: Timeout = 300.0,
+    batch: Batch = False,
+    price: Price = None,
+    plan: PlanOnly = False,
+    store: Store = Path("store"),
+) -> None:
+    """Find what is wrong with specs, by rules and with --teacher by an LLM; exits with 1 if so."""
+    from midspec.spec.lint import CHECKS, lint
+
+    if unknown := set(ignore or []) - set(CHECKS):
+        raise ConfigError(
+            f"--ignore {min(unknown)} is no check. The checks are {', '.join(CHECKS)}."
+        )
+    identity = {"model_name": model_name, "provider_name": provider_name}
+    linted = [lint(path, identity, context) for path in specs]
+    if teacher:
+        asked = asked_llm(
+            teacher, temperature, reasoning_tokens, connections, timeout, batch, price, 0.5
+        )
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            linted = _read_too(linted, asked, identity, draw, (max_cost, max_tokens), plan, store)
+    if plan:
+        return
+    some = False
+    for one in linted:
+        found = [finding for finding in one.findings if finding.check not in (ignore or [])]
+        some |= bool(found)
+        _tell(replace(one, findings=found), as_json)
+    if some:
+        raise typer.Exit(1)
+
+
+def _tell(linted: "Linted", as_json: bool) -> None:
+    """The findings in one spec, a line each; as JSON one object a line."""
+    if as_json:
+        typer.echo(json.dumps(asdict(linted), ensure_ascii=False))
+        return
+    for one in linted.findings:
+        by = f" [{one.by}]" if one.by else ""
+        at = f"{one.file}:{one.line}: {one.clause or 'spec'}: {one.check}"
+        typer.echo(f"{at}: {one.what} {one.todo}{by}")
+    number, clauses = len(linted.findings), linted.clauses
+    typer.echo(
+        f"{linted.file}: {number} finding{'s' * (number != 1)}; {clauses} clause"
+        f"{'s' * (clauses != 1)}, {linted.words:,} words, about {linted.tokens:,} tokens."
+    )
+
+
+def _read_too(
+    linted: "Sequence[Linted]",
+    asked: "TeacherModel",
+    identity: dict[str, str],
+    draw: int,
+    most: Most,
+    plan: bool,
+    store: Path,
+) -> "list[Linted]":
+    """The specs with what an LLM finds in them as well."""
+    from midspec.files import read_json
+    from midspec.make import set_prices, settings_of
+    from midspec.spec.critic import LintConfig, estimate_lint, lint_stage, with_faults
+    from midspec.spec.marks import passages, without_marks
+    from midspec.spec.read import clauses, read_spec
+    from midspec.spec.stage import spec_stage
+    from midspec.write.estimate import together
+
+    config = LintConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
+    paths = [Path(one.file) for one in linted]
+    texts = [read_spec(path, identity) for path in paths]
+    prices = set_prices([asked])
+    expected = [
+        estimate_lint(without_marks(text), clauses(text), config, asked.batch, prices)
+        for text in texts
+    ]
+    specs = [spec_stage(path.stem, path.resolve(), identity) for path in paths]
+    stages = [lint_stage(spec, config) for spec in specs]
+    if not _build(stages, together(expected), asked, most, plan, store):
+        return list(linted)
+    merged = []
+    for one, stage, text in zip(linted, stages, texts, strict=True):
+        folder = stage.path(store.resolve())
+        for problem in read_json(folder / "sections.json")["unread"]:
+            typer.echo(f"{one.file}: a section could not be judged ({problem}).", err=True)
+        merged.append(with_faults(one, folder, passages(text), asked.model))
+    return merged
+
+
+def _build(
+    stages: "Sequence[Stage]",
+    expected: "Estimate",
+    asked: "TeacherModel",
+    most: Most,
+    plan: bool,
+    store: Path,
+) -> bool:
+    """Tell what stages take of an LLM and, unless that is all, build them; returns whether so."""
+    from midspec.console import console
+    from midspec.parts import check_judge
+    from midspec.teach import higher, limits_of
+    from midspec.write.estimate import estimate_words
+
+    check_judge(asked, "spec")
+    console.print(estimate_words(expected))
+    if plan:
+        return False
+    build_all(stages, store, higher(limits_of(asked, [], store.resolve(), home()), *most))
+    return True
+
+
+@spec_app.command("variants")
+def spec_variants(
+    specs: SpecFiles,
+    out: Annotated[Path, typer.Option(help="Folder for the variants.")],
+    seed: Annotated[int, typer.Option(help="Which clauses are cut, and swapped.")] = 0,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share by which lengths may differ.")
+    ] = 0.03,
+    model_name: ModelName = "the assistant",
+    provider_name: ProviderName = "its developer",
+    teacher: TeacherName = None,
+    draw: Draw = 0,
+    temperature: Temperature = 1.0,
+    reasoning_tokens: ReasoningTokens = 0,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    connections: Connections = 50,
+    timeout: Timeout = 300.0,
+    batch: Batch = False,
+    price: Price = None,
+    plan: PlanOnly = False,
+    store: Store = Path("store"),
+) -> None:
+    """Derive specs to compare from one, or from several that share rules, by their marks."""
+    from midspec.files import disk_errors
+    from midspec.spec.manifest import MANIFEST, write_variants
+    from midspec.spec.marks import passages
+    from midspec.spec.read import read_spec
+    from midspec.spec.variants import make_variants, merge
+
+    check_out(out, MANIFEST, "set of variants")
+    if any(out.resolve() in path.resolve().parents for path in specs):
+        raise ConfigError(f"--out {out} holds the spec itself. Name another folder.")
+    marked = None
+    found = merge([(str(path), passages(read_spec(path, {}), str(path))) for path in specs])
+    if teacher:
+        asked = asked_llm(
+            teacher, temperature, reasoning_tokens, connections, timeout, batch, price, 0.5
+        )
+        identity = {"model_name": model_name, "provider_name": provider_name}
+        marked = _mark(specs, asked, identity, draw, (max_cost, max_tokens), plan, store)
+        if marked is None:
+            return
+        found = passages(marked.read_text(encoding="utf-8"), str(marked))
+    made = make_variants(found, seed, tolerance)
+    if len(made.variants) < 2:
+        why = "; ".join(f"{name}: {why}" for name, why in made.missing.items())
+        raise ConfigError(
+            f"{', '.join(map(str, specs))} gives nothing to compare ({why}). Mark its clauses as "
+            "docs/spec-variants.md says, or have an LLM do it (--teacher MODEL)."
+        )
+    folder = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    with disk_errors(out):
+        folder.mkdir(parents=True)
+        write_variants(
+            made, found, specs, folder, seed=seed, tolerance=tolerance, marked_by=teacher or ""
+        )
+        if marked:
+            shutil.copyfile(marked, folder / marked.name)
+        replace_whole(folder, out)
+    _tell_variants(made, out)
+
+
+def _mark(
+    specs: Sequence[Path],
+    asked: "TeacherModel",
+    identity: dict[str, str],
+    draw: int,
+    most: Most,
+    plan: bool,
+    store: Path,
+) -> Path | None:
+    """The spec as an LLM marked it and added to it; None if only the plan was asked for."""
+    from midspec.make import set_prices, settings_of
+    from midspec.spec.marked import MARKED, MarkConfig, estimate_marks, mark_stage
+    from midspec.spec.marks import passages
+    from midspec.spec.read import read_spec
+
+    if len(specs) > 1:
+        raise ConfigError("--teacher marks one spec at a time. Name one.")
+    config = MarkConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
+    found = passages(read_spec(specs[0], {}), str(specs[0]))
+    stage = mark_stage(specs[0].resolve(), config)
+    expected = estimate_marks(found, config, asked.batch, set_prices([asked]))
+    if not _build([stage], expected, asked, most, plan, store):
+        return None
+    return stage.path(store.resolve()) / MARKED
+
+
+def _tell_variants(made: "Made", out: Path) -> None:
+    """A table of the variants, why others weren't made, and the lines for an experiment file."""
+    from midspec.console import console
+    from midspec.files import read_json
+    from midspec.spec.manifest import MANIFEST
+    from midspec.spec.variants import BROKEN
+
+    rows = read_json(out / MANIFEST)["variants"]
+    console.print(variants_table(rows))
+    for row in rows:
+        if (cut := row["matched"]) and not row["name"].endswith(BROKEN):
+            typer.echo(
+                f"{row['name']}: {cut['after']:,} words, {cut['difference']:+.1%} beside "
+                f"{cut['to']}; of {cut['before']:,}, {len(cut['left_out'])} clauses left out and "
+                f"{len(cut['shortened'])} shortened."
+            )
+    for name, why in made.missing.items():
+        typer.echo(f"{name}: not made, since {why}.")
+    typer.echo("specs:")
+    for row in rows:
+        typer.echo(f"  {row['name']}: {out / row['file']}")
+
+
+def variants_table(rows: "Sequence[dict[str, Any]]") -> "Table":
+    """The variants with their sizes."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("variant", no_wrap=True)
+    for name in ("clauses", "words", "tokens"):
+        table.add_column(name, justify="right")
+    table.add_column("holds")
+    for row in rows:
+        sizes = (f"{row[key]:,}" for key in ("clauses", "words", "tokens"))
+        table.add_row(row["name"], *sizes, row["holds"])
+    return table
