@@ -23,7 +23,7 @@ def cells(
     base: str = "base",
 ) -> dict[tuple[str, str], Beside]:
     arms = dict.fromkeys(arm for one in found for arm in one.arms)
-    told = beside(found, list(arms), base, values_of or {}, carriers or {})
+    told = beside(found, list(arms), dict.fromkeys(arms, base), values_of or {}, carriers or {})
     return {(cell.arm, cell.name): cell for cell in told}
 
 

@@ -251,7 +251,8 @@ def test_everything_is_told_to_programs_too(config: Make, folders: Folders, out:
     report_stage(config(base="base"), folders.inputs, out)
     told = told_json(out)
     assert set(told) == {
-        "metrics", "results", "contrasts", "guardrails", "power", "conditions", "gaps", "seconds",
+        "metrics", "results", "contrasts", "guardrails", "power", "conditions", "gaps", "analyses",
+        "seconds",
     }  # fmt: skip
     assert {(row["eval"], row["measure"], row["name"]) for row in told["metrics"]} == {
         (EVAL, "", "value-aligned rate")

@@ -42,18 +42,19 @@ class Beside:
 def beside(
     measured: Sequence[Measured],
     arms: Sequence[str],
-    base: str,
+    bases: Mapping[str, str],
     values_of: Mapping[str, Collection[str]],
     carriers: Mapping[str, Collection[str]],
 ) -> list[Beside]:
     """Every guardrail of every arm: those of evals, controls that have a floor, and drift.
 
-    values_of: the values that each trained arm was trained for; carriers: the arms that a claim
-    says carry an eval's value. Without a base arm there are only scores.
+    bases: the untrained arm of each arm's model, "" where there is none, and then there are only
+    scores. values_of: the values that each trained arm was trained for; carriers: the arms that a
+    claim says carry an eval's value.
     """
     shown = [one for one in measured if one.metric.role == "guardrail" or _decides(one)]
-    cells = [_cell(one, arm, base) for one in shown for arm in one.arms]
-    drifts = (_drift(measured, arm, base, values_of, carriers) for arm in arms)
+    cells = [_cell(one, arm, bases[arm]) for one in shown for arm in one.arms]
+    drifts = (_drift(measured, arm, bases[arm], values_of, carriers) for arm in arms)
     return cells + [cell for cell in drifts if cell]
 
 

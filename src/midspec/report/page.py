@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from midspec.pages.html import count, environment
 from midspec.records import Chat, Document, Metric
 from midspec.report import wording
+from midspec.report.analyses.section import Section
 from midspec.report.guardrails import Beside
 from midspec.report.scores import ALL, decimals
 from midspec.report.tables import Condition, Difference, Result, Unreadable, pooled
@@ -98,6 +99,7 @@ class Report:
     commands: Sequence[str]
     notes: Sequence[str]
     power: Sequence[str]
+    analyses: Sequence[Section]
     carriers: Mapping[str, Collection[str]]
     gaps: Mapping[str, tuple[str, str]]
 

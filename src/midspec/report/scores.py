@@ -7,6 +7,7 @@ from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from midspec.errors import DataError
 from midspec.files import read_rows
@@ -145,6 +146,21 @@ class Measured:
         return _table([a for a, _ in found], groups, field) - _table(
             [b for _, b in found], groups, field
         )
+
+    def together(self, arms: Sequence[str]) -> NDArray[np.float64]:
+        """Several arms' values, arms × seeds × groups, over the seeds that all have.
+
+        An arm that was asked once stands in each; empty where there is no such seed.
+        """
+        own = {arm: self.seeds(arm) for arm in arms}
+        several = [set(seeds) for seeds in own.values() if len(seeds) > 1]
+        seeds = sorted(set.intersection(*several)) if several else own[arms[0]][:1]
+        answers = [
+            [self.of(arm, seed if seed in own[arm] else own[arm][0]) for seed in seeds]
+            for arm in arms
+        ]
+        groups = _groups(*(scores for by_seed in answers for scores in by_seed))
+        return np.array([_table(by_seed, groups, value) for by_seed in answers])
 
 
 def _groups(*by_seed: Sequence[Score]) -> list[str]:

@@ -8,14 +8,19 @@ from typing import Any, TypeVar
 
 from midspec.errors import DataError
 from midspec.files import read_dicts, read_json, read_rows, write_json, write_text
+from midspec.grid import Point
+from midspec.recipe import ADDED
 from midspec.records import Chat, Document
+from midspec.report.analyses.all import analyse, for_programs
+from midspec.report.analyses.section import Section
+from midspec.report.analyses.study import Study, resolved
 from midspec.report.figures import difference_figures, rate_figure
 from midspec.report.guardrails import beside
 from midspec.report.notes import notes
 from midspec.report.page import Answers, Corpus, Demonstrations, Report, Training, render
 from midspec.report.power import powers
-from midspec.report.scores import Evaluations, read_measured
-from midspec.report.tables import as_json, conditions, contrasts, results, unreadable
+from midspec.report.scores import Evaluations, Measured, read_measured
+from midspec.report.tables import Unreadable, as_json, conditions, contrasts, results, unreadable
 from midspec.report.wording import headline
 from midspec.run.stage import Inputs, Summary
 
@@ -32,7 +37,9 @@ class ReportConfig:
     `contrasts` are (eval, arm, against); `corpora_of` names the arms that carry an eval's value;
     `half` is the half of the items that counts, or `all`; `command` is what makes it all again.
     `base` is the untrained arm, `references` the arm with an eval's spec in its prompt, by eval;
-    `values_of` the values that each trained arm was trained for.
+    `values_of` the values that each trained arm was trained for; `bases` the untrained arm, or "",
+    of each arm on another model than the experiment's own. `points` are the arms' coordinates and
+    `specs_of` what parts are about, by `corpus/NAME` and `demos/NAME`: what the analyses go by.
     """
 
     name: str
@@ -45,6 +52,9 @@ class ReportConfig:
     base: str = ""
     references: Mapping[str, str] = field(default_factory=dict)
     values_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    points: Mapping[str, Point] = field(default_factory=dict)
+    specs_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    bases: tuple[tuple[str, str], ...] = field(default=(), metadata={ADDED: True})
 
 
 def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
@@ -65,11 +75,14 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
     measured = read_measured(evaluations, config.half)
     blind = unreadable(measured)
     gaps = {e: (config.base, reference) for e, reference in config.references.items()}
-    rows = results(measured, gaps, blind)
+    others = dict(config.bases)
+    rows = results(measured, gaps, blind, others)
     differences = contrasts(measured, config.contrasts, blind)
     by_condition = conditions(measured)
-    cells = beside(measured, config.arms, config.base, config.values_of, config.corpora_of)
+    bases = {arm: others.get(arm, config.base) for arm in config.arms}
+    cells = beside(measured, config.arms, bases, config.values_of, config.corpora_of)
     power = powers(measured, config.contrasts)
+    analyses = analyse(_study(config, inputs, measured, blind))
     manifests = [read_json(folder / "manifest.json") for folder in dict.fromkeys(inputs.values())]
     seconds = sum(float(manifest["seconds"]) for manifest in manifests)
     corpora = [_corpus(name, folder) for name, folder in _named(inputs, "corpus")]
@@ -102,6 +115,7 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
         commands=config.command.splitlines(),
         notes=notes(config.half, measured, rows, differences, cells, blind, corpora, training),
         power=[one.said for one in power],
+        analyses=analyses,
         carriers=config.corpora_of,
         gaps={e: anchors for e, anchors in gaps.items() if config.base},
     )
@@ -115,8 +129,34 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
         "conditions": by_condition,
     }
     gaps_told = {evaluation: list(anchors) for evaluation, anchors in report.gaps.items()}
-    write_json(out / "results.json", {**as_json(told, seconds), "gaps": gaps_told})
+    more = {"gaps": gaps_told, "analyses": for_programs(analyses)}
+    write_json(out / "results.json", {**as_json(told, seconds), **more})
     return {"rows": len(rows)}
+
+
+def read_analyses(config: ReportConfig, inputs: Inputs) -> list[Section]:
+    """The analyses of a report's inputs, without the report."""
+    measured = read_measured(_evaluations(inputs, config.arms), config.half)
+    return analyse(_study(config, inputs, measured, unreadable(measured)))
+
+
+def _study(
+    config: ReportConfig, inputs: Inputs, measured: Sequence[Measured], blind: Unreadable
+) -> Study:
+    """What the analyses read; parts are counted where the experiment doesn't say their size."""
+    points = config.points.values()
+    tokens = {
+        name: sum(document.tokens for document in read_rows(folder / "documents.jsonl", Document))
+        for name, folder in _named(inputs, "corpus")
+        if any(name in point.msm and not point.msm_tokens for point in points)
+    }
+    chats = {
+        name: len(read_dicts(folder / "chats.jsonl"))
+        for name, folder in _named(inputs, "demos")
+        if any(point.aft and not point.aft_chats for point in points)
+    }
+    found = resolved(config.points, tokens, chats)
+    return Study(measured, found, config.specs_of, config.corpora_of, blind)
 
 
 def _evaluations(inputs: Inputs, arms: Sequence[str]) -> Evaluations:

@@ -1,6 +1,6 @@
 """What the evaluations say, as rows: rates by arm, eval, measure, tier and seed; differences."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite, isnan, nan
 from typing import Any
@@ -155,10 +155,21 @@ def unreadable(measured: Sequence[Measured]) -> dict[tuple[str, str], str]:
     return found
 
 
-def results(measured: Sequence[Measured], anchors: Anchors, blind: Unreadable) -> list[Result]:
-    """A row for every arm, measure, tier and seed, and rows pooled over tiers and over seeds."""
+def results(
+    measured: Sequence[Measured],
+    anchors: Anchors,
+    blind: Unreadable,
+    apart: Collection[str] = (),
+) -> list[Result]:
+    """A row for every arm, measure, tier and seed, and rows pooled over tiers and over seeds.
+
+    apart: arms on another model than the anchors', of which no gap is told.
+    """
     return [
-        row for one in measured for arm in one.arms for row in _results(one, arm, anchors, blind)
+        row
+        for one in measured
+        for arm in one.arms
+        for row in _results(one, arm, {} if arm in apart else anchors, blind)
     ]
 
 

@@ -1,12 +1,13 @@
 """Power: which differences so many items and seeds can show, and how many a difference takes."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from midspec.stats.intervals import EXPONENT, EXPONENTS, Table, mean_squares
-from midspec.stats.student import critical
+from midspec.stats.student import LEVEL, critical
 
 POWER = 0.8
 DRAWS = 20_000
@@ -45,9 +46,9 @@ def spread(tables: Sequence[Table]) -> Spread:
     return Spread(*(float(np.mean(part)) for part in zip(*found, strict=True)))
 
 
-def detectable(spread: Spread, groups: int, seeds: int) -> float:
+def detectable(spread: Spread, groups: int, seeds: int, comparisons: int = 1) -> float:
     """The smallest true difference whose interval lies off 0 four times out of five; with one seed,
-    of those very models.
+    of those very models. comparisons: of so many, the first that Holm's method has to show.
 
     Drawn, not looked up: with few seeds an interval's own width varies too much for a formula.
     """
@@ -63,7 +64,8 @@ def detectable(spread: Spread, groups: int, seeds: int) -> float:
     by_groups = np.maximum(between - rest, 0)
     total = by_groups + apart
     share = np.divide(apart, total, out=np.zeros(DRAWS), where=total > 0)
-    limit = critical(share ** EXPONENTS.get(seeds, EXPONENT), groups - 1, max(seeds - 1, 1))
+    weight, level = share ** EXPONENTS.get(seeds, EXPONENT), LEVEL / comparisons
+    limit = critical(weight, groups - 1, max(seeds - 1, 1), level)
     half = limit * np.sqrt(total / (groups * seeds))
     luck = np.sqrt(spread.of_mean(groups, seeds)) * draw.standard_normal(DRAWS)
     return float(np.quantile(half + luck, POWER))
@@ -87,4 +89,5 @@ def seeds_needed(spread: Spread, difference: float, groups: int) -> int | None:
     """How many seeds with so many groups show a difference of that size; None where no number of
     them does, since there are too few groups."""
     several = range(2, MOST_SEEDS + 1)
-    return next((n for n in several if detectable(spread, groups, n) <= difference), None)
+    found = bisect_left(several, True, key=lambda n: detectable(spread, groups, n) <= difference)
+    return several[found] if found < len(several) else None

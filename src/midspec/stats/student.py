@@ -33,26 +33,28 @@ def mixed_tail(x: Array, share: Array, df: int, share_df: int) -> Array:
     return (1 - share) * tail(x, df) + share * tail(x, share_df)
 
 
-def critical(share: Array, df: int, share_df: int) -> Array:
-    """What |x| stays under in 95% of such a mixture's draws."""
-    shares, xs = _curve(df, share_df)
+def critical(share: Array, df: int, share_df: int, level: float = LEVEL) -> Array:
+    """What |x| stays under in all but `level` of such a mixture's draws."""
+    shares, xs = _curve(df, share_df, level)
     return np.interp(share, shares, xs)
 
 
 @lru_cache(maxsize=64)
-def _curve(df: int, share_df: int) -> tuple[Array, Array]:
+def _curve(df: int, share_df: int, level: float) -> tuple[Array, Array]:
     """Critical values between two t distributions, and the share at which each is the mixture's."""
-    xs = np.linspace(_quantile(df), _quantile(share_df), 1000)
+    xs = np.linspace(_quantile(df, level), _quantile(share_df, level), 1000)
     one, other = tail(xs, df), tail(xs, share_df)
     if df == share_df:
         return np.array([0.0, 1.0]), xs[[0, -1]]
-    return (LEVEL - one) / (other - one), xs
+    return (level - one) / (other - one), xs
 
 
 @lru_cache(maxsize=256)
-def _quantile(df: int) -> float:
-    low, high = 1.9, 13.0  # between the normal's 1.96 and Cauchy's 12.71
+def _quantile(df: int, level: float) -> float:
+    low, high = 0.0, 13.0  # Cauchy's at 5% is 12.71
+    while tail(high, df) > level:
+        low, high = high, 2 * high
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if tail(middle, df) > LEVEL else (low, middle)
+        low, high = (middle, high) if tail(middle, df) > level else (low, middle)
     return high

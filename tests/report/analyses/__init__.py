@@ -1,0 +1,1 @@
+"""What the analyses find in made-up grids, and what they say of a null."""
