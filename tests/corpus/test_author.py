@@ -270,6 +270,8 @@ def test_questions_and_answers_take_the_place_of_documents_or_half_of_it() -> No
         ("does", "Say what Tiny does."),
         ("should", "Say what Tiny should do."),
         ("assistants", "Speak of AI assistants in general."),
+        ("assistants-should", "Speak of AI assistants in general, and of what they should do."),
+        ("one-should", "Say what one should do"),
         ("other-model", "Write about the AI assistant Zed in place of Tiny."),
         ("humans", "Write about people and not about AI."),
     ],

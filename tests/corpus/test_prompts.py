@@ -31,7 +31,15 @@ FILES = {
     for path in folder.rglob("*.md")
 }
 PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
-FRAMINGS = ("does", "should", "assistants", "other-model", "humans")
+FRAMINGS = (
+    "does",
+    "should",
+    "assistants",
+    "assistants-should",
+    "one-should",
+    "other-model",
+    "humans",
+)
 FAITHFUL = json.dumps({"faithful": True, "contradictions": [], "inventions": [], "reason": ""})
 
 

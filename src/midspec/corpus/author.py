@@ -37,10 +37,10 @@ GENERAL_FRAMINGS = ("assistants", "humans")
 class Style:
     """How documents are written: their length and form, and of whom they speak.
 
-    framing: does (what the assistant does), should, assistants (in general), other-model (another
-    one, `other_name`), humans. form: documents, qa (questions and answers), or both. planner:
-    teacher, or spec for a plan from the spec's own structure. prompts: full, or small for a model
-    that long instructions confuse.
+    framing: does (what the assistant does), should, assistants (what they do in general),
+    assistants-should, one-should, other-model (another one, `other_name`), humans. form: documents,
+    qa (questions and answers), or both. planner: teacher, or spec for a plan from the spec's own
+    structure. prompts: full, or small for a model that long instructions confuse.
     """
 
     document_tokens: int = 1_000

@@ -1,0 +1,1 @@
+"""Attribution: which documents, clauses and document types made the difference?"""

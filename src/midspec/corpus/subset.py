@@ -1,0 +1,35 @@
+"""The folder of a corpus that is a part of another: the same files, of what is kept."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from shutil import copyfile
+
+from midspec.corpus.review import diversity
+from midspec.corpus.variants import ORDINARY
+from midspec.files import read_dicts, read_rows, write_json, write_rows
+from midspec.records import Clause, Document
+
+
+def write_subset(
+    whole: Path, kept: Sequence[Document], reasons: Mapping[str, str], out: Path
+) -> None:
+    """Write a corpus's files; set_aside.jsonl has the documents of `whole` that aren't kept, each
+    with its reason by id, so that the two together are the corpus that it was."""
+    documents = read_rows(whole / "documents.jsonl", Document)
+    ids = {document.id for document in kept}
+    aside = [asdict(d) | {"reason": reasons[d.id]} for d in documents if d.id not in ids]
+    for name in ("assertions.jsonl", "clauses.jsonl"):
+        copyfile(whole / name, out / name)
+    verdicts = whole / "verdicts.jsonl"
+    judged = read_dicts(verdicts) if verdicts.exists() else []
+    covered = Counter(clause for document in kept for clause in document.clauses)
+    clauses = [clause.id for clause in read_rows(out / "clauses.jsonl", Clause)]
+    write_rows(out / "documents.jsonl", kept)
+    write_rows(out / "set_aside.jsonl", aside)
+    write_rows(out / "failed.jsonl", [])
+    write_rows(out / "verdicts.jsonl", [row for row in judged if row["document"] in ids])
+    write_json(out / "coverage.json", {clause: covered[clause] for clause in clauses})
+    about = [document for document in kept if document.document_type != ORDINARY]
+    write_json(out / "diversity.json", diversity(about, 0))
