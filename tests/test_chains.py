@@ -86,7 +86,7 @@ def test_documents_and_chats_in_one_step_train_as_documents_do() -> None:
     assert link.loop == LOOPS["interleave"]
     assert link.step.corpora == ["old"]
     assert [use.name for use in link.step.uses()] == ["cheese", "chat"]
-    assert link.step.uses()[0].chats == 9
+    assert link.step.uses()[0].dose == 9
     assert link.title == "interleave old+cheese/reasoning@9+chat"
 
 

@@ -137,7 +137,8 @@ def test_show_prints_what_run_printed(finished: Finished) -> None:
 def test_show_json_has_every_arm_tier_and_contrast(finished: Finished) -> None:
     found = json.loads(finished.call("show", "--json").out)
     assert set(found) == {
-        "metrics", "results", "contrasts", "guardrails", "power", "conditions", "gaps", "seconds",
+        "metrics", "results", "contrasts", "guardrails", "power", "conditions", "gaps", "analyses",
+        "seconds",
     }  # fmt: skip
     assert {(row["arm"], row["tier"]) for row in found["results"]} == {
         (arm, tier) for arm in ARMS for tier in ("all", *tiny.TIERS)

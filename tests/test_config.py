@@ -7,9 +7,10 @@ import yaml
 
 from midspec.config import Corpus, Experiment, TeacherModel, load_experiment
 from midspec.errors import ConfigError
-from midspec.experiment import plan, resolved_yaml
+from midspec.experiment import plan
 from midspec.make import judges_of
 from midspec.parts import Aligned, Answered, Anti, Deliberative
+from midspec.reported import resolved_yaml
 from midspec.train.settings import LoopSettings
 
 Values = dict[str, Any]

@@ -11,7 +11,8 @@ from midspec.errors import ConfigError, DataError
 from midspec.evals.answers import AnswersConfig
 from midspec.evals.stage import ChoiceConfig
 from midspec.evaluate import Arm, Asked, How, evaluation
-from midspec.experiment import Plan, resolved_yaml
+from midspec.experiment import Plan
+from midspec.reported import resolved_yaml
 from midspec.run.stage import Source, Stage
 from tests.plans import names
 

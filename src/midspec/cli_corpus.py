@@ -52,7 +52,10 @@ def corpus_write(
     document_tokens: Annotated[int, typer.Option(help="Mean length.")] = 1_000,
     form: Annotated[str, typer.Option(help="documents, qa or both.")] = "documents",
     framing: Annotated[
-        str, typer.Option(help="does, should, assistants, other-model or humans.")
+        str,
+        typer.Option(
+            help="does, should, assistants, assistants-should, one-should, other-model or humans."
+        ),
     ] = "does",
     other_name: Annotated[str, typer.Option(help="Whom other-model speaks of.")] = "",
     attribution: Annotated[str, typer.Option(help="kept or broken.")] = "kept",

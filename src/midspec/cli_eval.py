@@ -238,8 +238,9 @@ def _tell_plan(
 ) -> None:
     """What is left to do: of this machine, and of LLMs."""
     from midspec.console import console, duration
-    from midspec.estimate import asks_llm, machine_seconds, stage_tokens, teacher_estimate
+    from midspec.estimate import asks_llm, stage_tokens, teacher_estimate
     from midspec.make import asked_as
+    from midspec.pace import machine_seconds
     from midspec.run.build import ordered
     from midspec.write.estimate import estimate_words
 

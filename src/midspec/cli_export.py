@@ -46,15 +46,16 @@ def export(
     out = out.resolve()
     check_out(out, MARK, "exported model")
     planned = open_plan(experiment)
-    chosen, _ = find_arm(planned, arm, seed, store)
+    chosen, asked = find_arm(planned, arm, seed, store)
     trained = planned.arms[arm, chosen]
+    assert asked.base
     if trained is None:
         raise ConfigError(
             f"The arm {arm} trains nothing, so there is nothing to export: its weights are those "
-            f"of {planned.base.name}."
+            f"of {asked.base.name}."
         )
     lineage = find_lineage(planned, arm, chosen, store)
-    base, folder = planned.base.path(store), trained.path(store)
+    base, folder = asked.base.path(store), trained.path(store)
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:

@@ -1,12 +1,10 @@
 """The experiment file as typed models: what can be set, its default, and what it means."""
 
-import difflib
 from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from annotated_types import MinLen
 from pydantic import (
     AfterValidator,
@@ -16,9 +14,10 @@ from pydantic import (
     field_validator,
 )
 
-from midspec.arms import READY_MADE, STEPS, Both, Names, PaperArms, Step, paper_arms
+from midspec.arms import READY_MADE, STEPS, Both, Names, PaperArms, Step, paper_arms, size_of
 from midspec.chains import links
-from midspec.errors import ConfigError
+from midspec.errors import ConfigError, known
+from midspec.grid_arms import Grid, grid_arms
 from midspec.parts import (
     Aligned,
     Answered,
@@ -44,8 +43,10 @@ from midspec.parts import (
     placed,
 )
 from midspec.placement import StageResources
+from midspec.portions import KEYS, AnyCorpus, LeaveOut, Without, with_specs
 from midspec.resources import Resources
 from midspec.train.settings import AdapterSettings, LoopSettings
+from midspec.yaml_file import read_yaml
 
 T = TypeVar("T")
 KINDS: dict[str, type[Strict]] = {
@@ -80,7 +81,8 @@ class Experiment(Strict):
 
     judge: who reads generated answers, greedily unless it says otherwise. engine: what generates
     them. repeats: how often, in place of the number of evals that repeat their samples. resources:
-    where it all runs; no result's identity.
+    where it all runs; no result's identity. expect: the difference that the plan is to say it can
+    see. A grid is spelled out in `arms` before anybody sees it.
     """
 
     name: str
@@ -88,16 +90,19 @@ class Experiment(Strict):
     identity: Identity = Identity()
     teacher: TeacherModel = TeacherModel()
     specs: dict[str, Path]
-    corpora: dict[str, Corpus] = Field(default_factory=dict)
+    corpora: dict[str, AnyCorpus] = Field(default_factory=dict)
     demos: dict[str, Demos] = Field(default_factory=dict)
     adapter: AdapterSettings = AdapterSettings()
     midtrain: LoopSettings = LoopSettings()
     finetune: LoopSettings = LoopSettings()
     arms: Annotated[dict[str, list[Step]], Field(min_length=1)]
+    grid: Grid | None = None
     evals: Annotated[Names, AfterValidator(_each_once)]
     half: Literal["held-out", "development", "all"] = "held-out"
     max_items: int | None = Field(None, gt=0)
+    leave_out: dict[str, LeaveOut] = Field(default_factory=dict)
     contrasts: list[Comparison] = Field(default_factory=list)
+    expect: float | None = Field(None, gt=0)
     judge: TeacherModel | None = None
     questions: dict[str, OpenQuestions] = Field(default_factory=dict)
     engine: Literal["hf", "vllm"] = "hf"
@@ -136,59 +141,37 @@ class Experiment(Strict):
         }
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key written twice; YAML would keep the last in silence."""
-
-
-def _once(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[object] = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            raise yaml.MarkedYAMLError(
-                problem=f"{key.value!r} is written twice", problem_mark=key.start_mark
-            )
-        seen.add(key.value)
-    return loader.construct_mapping(node, deep=True)
-
-
-_OnceLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _once)
-
-
 def load_experiment(path: Path) -> Experiment:
     """Read an experiment file; whatever is wrong with it is a ConfigError of one sentence each."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"The experiment file {path} does not exist.") from error
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise ConfigError(f"{path} is not a text file in UTF-8.") from error
-    try:
-        loaded = yaml.load(text, Loader=_OnceLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}, line {line}: not valid YAML ({error.problem}).") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: not valid YAML ({error}).") from error
+    loaded = read_yaml(path)
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} holds no experiment. Start from experiments/cheese.yaml.")
     return check(parse(loaded, path), path)
 
 
 def parse(values: dict[str, Any], path: Path) -> Experiment:
-    """Plain values as an Experiment with its paths made absolute and its ready-made arms spelled
-    out."""
+    """Plain values as an Experiment with its paths made absolute, and its grid and ready-made arms
+    spelled out."""
     values, ready_made = _take_ready_made(values, path)
+    alone = bool(values.get("grid")) and "arms" not in values
     try:
-        found = Experiment.model_validate(values)
+        found = Experiment.model_validate(values | {"arms": {"base": []}} if alone else values)
+        corpora = with_specs(found.corpora, str(path))
+        found = found.model_copy(update={"corpora": corpora})
         if ready_made is not None:
             paper = PaperArms.model_validate(ready_made)
             arms = paper_arms(paper, found.corpora, found.demos, f"{path}: arms.{READY_MADE}")
             found = found.model_copy(update={"arms": arms | found.arms})
+        if found.grid:
+            found = _spelled_out(found, {} if alone else found.arms, "model" in values, path)
     except ValidationError as error:
         told = dict.fromkeys(_explain(e, path) for e in error.errors())
         raise ConfigError("\n".join(told)) from error
     home = path.resolve().parent
-    corpora = {name: placed(corpus, home) for name, corpus in found.corpora.items()}
+    corpora = {
+        name: placed(corpus, home) if isinstance(corpus, Corpus) else corpus
+        for name, corpus in found.corpora.items()
+    }
     demos = {name: _placed(part, home) for name, part in found.demos.items()}
     changes: dict[str, object] = {"corpora": corpora, "demos": demos}
     changes["specs"] = {name: home / spec for name, spec in found.specs.items()}
@@ -196,11 +179,39 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
         name: part.model_copy(update={"file": home / part.file}) if part.file else part
         for name, part in found.questions.items()
     }
-    if (home / found.model / "config.json").exists():
-        changes["model"] = str(home / found.model)
+    changes["model"] = model = _model(found.model, home)
+    changes["arms"] = {arm: _on_model(steps, model, home) for arm, steps in found.arms.items()}
     there = found.model_copy(update=changes)
     there._folder = home
     return there
+
+
+def _spelled_out(
+    found: Experiment, own: dict[str, list[Step]], named: bool, path: Path
+) -> Experiment:
+    """The experiment with its grid's arms before its own; its model is the grid's first one where
+    none is named."""
+    assert found.grid
+    arms = grid_arms(found.grid, found.corpora, found.demos, f"{path}: grid")
+    for name in arms.keys() & own.keys():
+        if arms[name] != own[name]:
+            raise ConfigError(
+                f"{path}: arms.{name} and an arm of the grid have one name and differ. Give "
+                "yours another name."
+            )
+    models = found.grid.model if found.grid.model and not named else [found.model]
+    return found.model_copy(update={"arms": arms | own, "grid": None, "model": models[0]})
+
+
+def _model(model: str, home: Path) -> str:
+    """A model's folder made absolute; an alias or a Hub id as it is."""
+    return str(home / model) if (home / model / "config.json").exists() else model
+
+
+def _on_model(steps: list[Step], model: str, home: Path) -> list[Step]:
+    """An arm's steps; one that names the experiment's own model is none."""
+    found = [s.model_copy(update={"model": _model(s.model, home)}) if s.model else s for s in steps]
+    return [step for step in found if step.model != model]
 
 
 def _placed(demos: Demos, home: Path) -> Demos:
@@ -230,7 +241,7 @@ def _take_ready_made(values: dict[str, Any], path: Path) -> tuple[dict[str, Any]
 
 def check(experiment: Experiment, path: Path) -> Experiment:
     """Every name that the experiment uses must be one that it defines."""
-    known: dict[str, Collection[str]] = {
+    defined: dict[str, Collection[str]] = {
         "spec": experiment.specs,
         "corpus": experiment.corpora,
         "demos": experiment.demos,
@@ -239,10 +250,10 @@ def check(experiment: Experiment, path: Path) -> Experiment:
     }
 
     def need(kind: str, name: str, where: str) -> None:
-        if name not in known[kind]:
+        if name not in defined[kind]:
             raise ConfigError(
                 f"{path}: {where} names the {kind} {name!r}, which is not defined"
-                + _known(name, known[kind])
+                + known(name, defined[kind])
             )
 
     for section, parts in (("corpora", experiment.corpora), ("demos", experiment.demos)):
@@ -255,12 +266,14 @@ def check(experiment: Experiment, path: Path) -> Experiment:
                     need("demos", source, f"{section}.{name}.parts")
                     _check_source(experiment.demos[source], source, f"{path}: {section}.{name}")
     _check_written(experiment, path)
+    for name, wanted in experiment.leave_out.items():
+        need("arm", wanted.arm, f"leave_out.{name}")
     for name in experiment.questions:
         need("spec", name, f"questions.{name}")
     for arm, steps in experiment.arms.items():
         for number, step in enumerate(steps):
             where = f"arms.{arm}, step {number + 1}"
-            _check_step(step, number == len(steps) - 1, f"{path}: {where}")
+            _check_step(step, number, len(steps), f"{path}: {where}")
             for kind, name in step.names():
                 need(kind, name, where)
             _check_uses(step, experiment, f"{path}: {where}")
@@ -283,7 +296,8 @@ def _check_written(experiment: Experiment, path: Path) -> None:
         if isinstance(demos, InstructionMix):
             check_mix(demos, f"{path}: demos.{name}")
     for name, corpus in experiment.corpora.items():
-        check_corpus(corpus, experiment.teacher, f"{path}: corpora.{name}")
+        if isinstance(corpus, Corpus):
+            check_corpus(corpus, experiment.teacher, f"{path}: corpora.{name}")
     if experiment.judge:
         check_judge(experiment.judge, f"{path}: judge")
 
@@ -294,7 +308,16 @@ def _check_source(part: Demos, source: str, where: str) -> None:
 
 
 def _check_uses(step: Step, experiment: Experiment, where: str) -> None:
-    """What a step wants of its demos they must have: reasoning, and as many chats."""
+    """What a step wants of its corpora and demos they must have: reasoning, and as much of it."""
+    for use in step.documents():
+        size = size_of(experiment.corpora[use.name])
+        if use.reasoning:
+            raise ConfigError(f"{where}: {use.name} is a corpus and has no reasoning.")
+        if use.dose is not None and not 0 < use.dose <= (size or use.dose):
+            raise ConfigError(
+                f"{where}: {use.dose:,} tokens of {use.name} are wanted, which is to have "
+                f"{size or 0:,}. Name a number from 1 to that, or make it larger."
+            )
     for use in step.uses():
         demos = experiment.demos[use.name]
         parts = demos.parts if isinstance(demos, Blend) else [use.name]
@@ -303,30 +326,32 @@ def _check_uses(step: Step, experiment: Experiment, where: str) -> None:
                 f"{where}: {use.name} has no reasoning; demos of kind aligned, deliberative and "
                 "anti have."
             )
-        if use.chats is not None and not 0 < use.chats <= (demos.n or use.chats):
+        if use.dose is not None and not 0 < use.dose <= (demos.n or use.dose):
             raise ConfigError(
-                f"{where}: {use.chats:,} chats of {use.name} are wanted, which has {demos.n:,}. "
+                f"{where}: {use.dose:,} chats of {use.name} are wanted, which has {demos.n:,}. "
                 "Name a number from 1 to that, or make it larger."
             )
 
 
-def _check_step(step: Step, last: bool, where: str) -> None:
-    if len(step.kinds()) != 1 or not step.names():
+def _check_step(step: Step, number: int, count: int, where: str) -> None:
+    if len(step.kinds()) != 1 or not (step.names() or step.model):
         raise ConfigError(f"{where} must be one of {', '.join(STEPS)}.")
-    if step.kind == "prompt" and not last:
+    if step.kind == "prompt" and number < count - 1:
         raise ConfigError(f"{where}: prompt must be an arm's last step.")
+    if step.kind == "model" and number:
+        raise ConfigError(f"{where}: model must be an arm's first step.")
 
 
 def _explain(error: Any, path: Path) -> str:
     """One validation error as a sentence: where, what, what to do."""
     steps = [str(step) for step in error["loc"]]
-    if steps[0] == "demos":
+    if steps[0] in ("demos", "corpora"):
         del steps[2:3]  # pydantic names the kind there
     if steps[0] == "resources":
         del steps[1:-1]  # what is set for all is wrong in every kind
     where = ".".join(steps)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{path}: {where} is not a known key" + _known(steps[-1], _fields(steps[:-1]))
+        return f"{path}: {where} is not a known key" + known(steps[-1], _fields(steps[:-1]))
     if error["type"] == "missing":
         return f"{path}: {where} is missing."
     if error["type"].startswith("union_tag"):
@@ -342,9 +367,10 @@ def _fields(steps: list[str]) -> list[str]:
         "teacher": TeacherModel,
         "judge": TeacherModel,
         "questions": OpenQuestions,
-        "corpora": Corpus,
+        "leave_out": LeaveOut,
         "arms": Step,
         "contrasts": Comparison,
+        "grid": Grid,
         "adapter": AdapterSettings,
         "midtrain": LoopSettings,
         "finetune": LoopSettings,
@@ -355,15 +381,9 @@ def _fields(steps: list[str]) -> list[str]:
         return [*(field.name for field in fields(Resources)), *StageResources.model_fields]
     if steps[0] == "demos" and steps[2:] != ["judge"]:
         return list(dict.fromkeys(key for kind in KINDS.values() for key in kind.model_fields))
+    if steps[0] == "corpora" and len(steps) == 2:
+        return KEYS
     within: dict[str, Any] = {"judge": TeacherModel, "mix": OrdinaryText, "interleave": Both}
+    within |= {"without": Without, "matched": Without}
     table = next((within[step] for step in steps[2:4] if step in within), tables.get(steps[0]))
     return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))
-
-
-def _known(name: str, names: Any) -> str:
-    """The end of a sentence that says which names there are, closest first."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    listed = ", ".join(sorted(names)) or "none"
-    return f". Known: {listed}."

@@ -1,5 +1,8 @@
 """Errors that a user can mend: printed as one sentence, without a traceback."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class MidspecError(Exception):
     """What went wrong, where, and what to do about it; the CLI exits with 2."""
@@ -27,3 +30,13 @@ class TrainingError(MidspecError):
 
 class TeacherError(MidspecError):
     """The teacher can't be asked, its answers are of no use, or its budget is used up."""
+
+
+def known(name: str, names: Iterable[str]) -> str:
+    """The end of a sentence that says which names there are, closest first."""
+    there = list(names)
+    close = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    listed = ", ".join(sorted(there)) or "none"
+    return f". Known: {listed}."

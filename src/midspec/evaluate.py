@@ -16,6 +16,7 @@ from midspec.evals.task import Ask, ChoiceTask, GeneratedTask, LossTask
 from midspec.llm.settings import need_inspect
 from midspec.make import make_questions, settings_of
 from midspec.parts import Corpus, Identity, OpenQuestions, TeacherModel
+from midspec.portions import AnyCorpus
 from midspec.resources import Resources
 from midspec.run.stage import Source, Stage
 
@@ -31,7 +32,7 @@ class Around:
     identity: Identity
     teacher: TeacherModel
     judge: TeacherModel | None = None
-    corpora: Mapping[str, Corpus] = field(default_factory=dict)
+    corpora: Mapping[str, AnyCorpus] = field(default_factory=dict)
     questions: Mapping[str, OpenQuestions] = field(default_factory=dict)
 
 
@@ -86,7 +87,8 @@ def find_asked(name: str, around: Around) -> Asked:
             raise ConfigError(f"evals: {name} asks about a spec that isn't there: {rest!r}.")
         if isinstance(task, GeneratedTask):
             return Asked(spec=around.specs[rest], questions=_questions(name, rest, around))
-        own = [corpus.items for corpus in around.corpora.values() if corpus.spec == rest]
+        written = [c for c in around.corpora.values() if isinstance(c, Corpus)]
+        own = [corpus.items for corpus in written if corpus.spec == rest]
         return Asked(
             spec=around.specs[rest],
             contrasts=next(filter(None, own), None),

@@ -1,10 +1,12 @@
 """The parts of an experiment as stages: corpora and demonstrations, and whom they ask."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from midspec.config import Experiment
 from midspec.corpus.author import Style
+from midspec.corpus.portion import PortionConfig, portion_stage
 from midspec.corpus.stage import CorpusConfig, corpus_stage
 from midspec.demos.blend import BlendConfig, blend_stage
 from midspec.demos.chats import ChatsConfig, chats_stage
@@ -44,10 +46,41 @@ from midspec.parts import (
     Replay,
     TeacherModel,
 )
+from midspec.portions import Portion
 from midspec.run.stage import Source, Stage
 from midspec.spec.read import preferences, read_spec
 
 LIMITS = ("max_cost", "max_tokens", "connections", "timeout", "batch", "min_yield")
+
+
+def make_corpora(
+    experiment: Experiment, specs: Mapping[str, Stage], avoid: Sequence[Path]
+) -> dict[str, Stage]:
+    """The stages of all corpora; those that leave documents of another one out go on from it."""
+    made: dict[str, Stage] = {}
+    for name, corpus in experiment.corpora.items():
+        if isinstance(corpus, Corpus):
+            made[name] = make_corpus(
+                name, corpus, experiment.identity, experiment.teacher, specs[corpus.spec], avoid
+            )
+    return {
+        name: make_portion(name, corpus, made[corpus.source])
+        if isinstance(corpus, Portion)
+        else made[name]
+        for name, corpus in experiment.corpora.items()
+    }
+
+
+def make_portion(name: str, portion: Portion, corpus: Stage) -> Stage:
+    """The stage that leaves documents of a corpus out."""
+    config = PortionConfig(
+        portion.without.labels() if portion.without else (),
+        portion.tokens,
+        portion.drop,
+        tuple(without.labels() for without in portion.matched),
+        portion.draw,
+    )
+    return portion_stage(name, config, corpus)
 
 
 def make_corpus(
@@ -141,6 +174,22 @@ def make_demos(
     return mix_stage(name, mix, folder, specs[demos.spec] if demos.spec else None)
 
 
+def make_sets(
+    experiment: Experiment, specs: Mapping[str, Stage], base: Source, avoid: Sequence[Path]
+) -> dict[str, Stage]:
+    """The stages of all sets of demonstrations; `base` is the model that those of kind replay
+    ask."""
+    made: dict[str, Stage] = {}
+    for name, demos in experiment.demos.items():
+        if isinstance(demos, Blend):
+            continue
+        stage = make_demos(name, demos, experiment.identity, experiment.teacher, specs, base, avoid)
+        asks = isinstance(demos, Replay)
+        made[name] = replace(stage, resources=experiment.resources.of("evals")) if asks else stage
+    blends = {name: d for name, d in experiment.demos.items() if isinstance(d, Blend)}
+    return made | {name: make_blend(name, blend, made) for name, blend in blends.items()}
+
+
 def make_blend(name: str, blend: Blend, made: Mapping[str, Stage]) -> Stage:
     """The stage that draws from other sets, which are made before."""
     return blend_stage(name, BlendConfig(blend.n, tuple(blend.parts.items()), blend.draw), made)
@@ -228,7 +277,7 @@ def set_prices(models: Sequence[TeacherModel]) -> dict[str, tuple[float, float]]
 
 def judges_of(experiment: Experiment) -> list[TeacherModel]:
     """The LLMs that judge some corpus or set of demonstrations, and the one that judges answers."""
-    judges = [corpus.judge for corpus in experiment.corpora.values()]
+    judges = [corpus.judge for corpus in experiment.corpora.values() if isinstance(corpus, Corpus)]
     judges += [demos.judge for demos in experiment.demos.values() if isinstance(demos, Judged)]
     judges.append(experiment.judge)
     return [judge for judge in judges if judge]

@@ -83,7 +83,9 @@ class Corpus(Judged):
     draw: int = 0
     document_tokens: int = Field(1_000, ge=20)
     form: Literal["documents", "qa", "both"] = "documents"
-    framing: Literal["does", "should", "assistants", "other-model", "humans"] = "does"
+    framing: Literal[
+        "does", "should", "assistants", "assistants-should", "one-should", "other-model", "humans"
+    ] = "does"
     other_name: str = ""
     revise: int = Field(0, ge=0, le=3)
     planner: Literal["teacher", "spec"] = "teacher"
@@ -212,25 +214,36 @@ class Blend(Strict):
 # Made of no other set.
 Alone = Opaque | Replay | Everyday | InstructionMix | Aligned | Deliberative | Anti
 Demos = Annotated[Alone | Blend, Field(discriminator="kind")]
-USE = re.compile(r"(?P<name>[^/@]+)(?P<reasoning>/reasoning)?(?:@(?P<chats>[\d_]+))?")
+USE = re.compile(r"(?P<name>[^/@]+)(?P<reasoning>/reasoning)?(?:@(?P<dose>[\d_]+))?")
 
 
 class Use(NamedTuple):
-    """How an arm uses a set of demonstrations: with its reasoning or without, and how many chats
-    of it (None: all)."""
+    """How an arm uses a part: demos with their reasoning or without, and how much of it, chats of
+    demos or tokens of a corpus (None: all)."""
 
     name: str
     reasoning: bool = False
-    chats: int | None = None
+    dose: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What is used, however much of it."""
+        return f"{self.name}/reasoning" if self.reasoning else self.name
+
+    @property
+    def written(self) -> str:
+        """It as an arm's step writes it."""
+        return self.label if self.dose is None else f"{self.label}@{self.dose}"
 
 
 def read_use(text: str) -> Use:
-    """`NAME`, `NAME/reasoning`, `NAME@1250` or `NAME/reasoning@1250` as an arm's step writes it."""
+    """`NAME`, `NAME/reasoning`, `NAME@1250` or `NAME/reasoning@1250` as an arm's step writes it;
+    anything else is a name as it stands."""
     found = USE.fullmatch(text)
     if not found:
         return Use(text)
-    chats = int(found["chats"].replace("_", "") or 0) if found["chats"] else None
-    return Use(found["name"], bool(found["reasoning"]), chats)
+    dose = int(found["dose"].replace("_", "") or 0) if found["dose"] else None
+    return Use(found["name"], bool(found["reasoning"]), dose)
 
 
 def checked(kind: type[Part], values: dict[str, Any]) -> Part:

@@ -16,7 +16,8 @@ def open_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[An
     from midspec.train.model import load_arm, load_tokenizer
 
     _, asked = find_arm(planned, arm, seed, store)
-    base, spec, trained = planned.base.path(store), asked.prompt, asked.trained
+    assert asked.base
+    base, spec, trained = asked.base.path(store), asked.prompt, asked.trained
     if spec and not spec.done(store):
         raise ConfigError(f"The arm {arm} has no spec in the store yet. Run the experiment.")
     system = (spec.path(store) / "spec.md").read_text(encoding="utf-8") if spec else None

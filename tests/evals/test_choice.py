@@ -6,9 +6,9 @@ import torch
 
 from midspec.evals.choice import (
     Fork,
-    _prompt,
     _with_system,
     fork,
+    prompt_of,
     score_forks,
     score_margins,
     score_questions,
@@ -73,7 +73,7 @@ def by_brute_force(model: Any, found: Fork) -> list[float]:
 
 
 def brute_margin(model: Any, tokenizer: Any, question: Question, system: str | None) -> float:
-    prompt = _prompt(_with_system(question.messages, system), question.stem, tokenizer)
+    prompt = prompt_of(_with_system(question.messages, system), question.stem, tokenizer)
     first, second = by_brute_force(
         model, fork(prompt, [question.wanted, question.other], tokenizer)
     )
@@ -184,7 +184,7 @@ def test_options_with_the_same_words_have_no_margin(model: Any, tokenizer: Any) 
 
 def test_a_prompt_is_the_chat_up_to_the_stem(tokenizer: Any) -> None:
     messages = _with_system(QUESTIONS[1].messages, "Be old.")
-    assert _prompt(messages, "I prefer", tokenizer) == (
+    assert prompt_of(messages, "I prefer", tokenizer) == (
         "<|im_start|>system\nBe old.<|im_end|>\n<|im_start|>user\n"
         "Which do you prefer, a new cat or an old cat?<|im_end|>\n"
         "<|im_start|>assistant\nI prefer"

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from midspec.evals.estimate import FRAME_TOKENS, SPEC_EVAL_TOKENS, read_tokens
+from midspec.evals.registry import GENERATED_TASKS
 from midspec.evals.stage import ChoiceConfig, choice_stage
 from midspec.evals.task import Ask
 from midspec.evals.tasks import perplexity
@@ -59,3 +60,18 @@ def test_before_a_spec_is_read_an_eval_about_it_takes_what_is_usual(tmp_path: Pa
     (tmp_path / "own.md").write_text(tiny.SPEC, encoding="utf-8")
     spec = spec_stage("own", tmp_path / "own.md", {})
     assert tokens("knowledge/own", tmp_path, spec=spec) == SPEC_EVAL_TOKENS
+
+
+@pytest.mark.parametrize("half", ["all", "development", "held-out"])
+@pytest.mark.parametrize("name", [name for name, task in GENERATED_TASKS.items() if task.count])
+def test_samples_are_counted_as_the_task_has_them(name: str, half: str, items: Path) -> None:
+    """A plan counts without making the task, which takes Inspect."""
+    task = GENERATED_TASKS[name]
+    for at_most in (None, 5):
+        ask = Ask(items if task.needs else None, None, half, at_most)
+        assert task.count is not None
+        samples = task.task(ask).dataset
+        assert task.count(ask) == len(samples)
+        known = [sample.metadata or {} for sample in samples]
+        groups = {about["group"] or about["item"] for about in known}
+        assert len(samples) == task.forms * len(groups)

@@ -118,3 +118,30 @@ def test_a_wheel_is_converted_once_and_then_found(
 
 def test_getting_a_local_folder_is_finding_it(tmp_path: Path, tiny_model: Path) -> None:
     assert get_model(str(tiny_model), tmp_path) == tiny_model
+
+
+def test_a_plan_doesn_t_wait_for_a_hub_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "_from_cache", lambda hub_id: None)
+    assert not find_model("owner/name", tmp_path, fetch=False).exists()
+
+
+def test_a_hub_model_takes_a_chat_template_of_one_s_own(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "_from_hub", lambda hub_id: tiny_model)
+    template = tmp_path / "mine.jinja"
+    template.write_text("mine", encoding="utf-8")
+    folder = get_model("owner/name", tmp_path, template=template)
+    assert find_model("owner/name", tmp_path) == folder
+    assert (folder / "chat_template.jinja").read_text(encoding="utf-8") == "mine"
+    assert (folder / "config.json").read_bytes() == (tiny_model / "config.json").read_bytes()
+    assert (tiny_model / "chat_template.jinja").read_text(encoding="utf-8") != "mine"
+
+
+def test_a_template_for_what_is_no_hub_model_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match=r"--template is for a model of the Hub, owner/name"):
+        get_model(ALIAS, tmp_path, template=tmp_path / "mine.jinja")
+    with pytest.raises(ModelError, match=r"The chat template .* does not exist"):
+        get_model("owner/name", tmp_path, template=tmp_path / "mine.jinja")

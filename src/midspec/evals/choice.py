@@ -72,7 +72,7 @@ def score_margins(
     places: list[tuple[str, str]] = []
     for question in questions:
         messages = _with_system(question.messages, system)
-        history, prompt = json.dumps(messages[:-1]), _prompt(messages, question.stem, tokenizer)
+        history, prompt = json.dumps(messages[:-1]), prompt_of(messages, question.stem, tokenizer)
         options = grouped.setdefault(history, {}).setdefault(prompt, {})
         options |= {question.wanted: None, question.other: None}
         places.append((history, prompt))
@@ -98,7 +98,7 @@ def fork(prompt: str, options: Sequence[str], tokenizer: PreTrainedTokenizerBase
     return Fork(question, tokens)
 
 
-def _prompt(messages: list[dict[str, str]], stem: str, tokenizer: PreTrainedTokenizerBase) -> str:
+def prompt_of(messages: list[dict[str, str]], stem: str, tokenizer: PreTrainedTokenizerBase) -> str:
     """A chat in the model's template, up to the words that begin its answer."""
     # A thinking model answers after an empty thought, as one trained without reasoning was taught.
     prompt = tokenizer.apply_chat_template(

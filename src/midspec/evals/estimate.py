@@ -1,7 +1,7 @@
 """What evals will take, of this machine or from LLMs, told before a cent is spent."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
@@ -11,7 +11,7 @@ from midspec.evals.answers import AnswersConfig, generated_task
 from midspec.evals.judged import JudgedConfig
 from midspec.evals.questions import EACH, QuestionsConfig, read_questions
 from midspec.evals.stage import ChoiceConfig, likelihood_task
-from midspec.evals.task import LossTask, ask_of
+from midspec.evals.task import Ask, LossTask, ask_of
 from midspec.run.stage import Source, Stage
 from midspec.text import estimate_tokens
 from midspec.write.estimate import Estimate, billed
@@ -36,21 +36,24 @@ def read_tokens(stage: Stage, store: Path) -> int:
     if isinstance(about, Stage) and not about.done(store):
         return SPEC_EVAL_TOKENS
     paths = (one.path(store) if one else None for one in (items, about))
-    return _read_tokens(stage.config, *paths, _spec_tokens(spec))
+    tokens, prompts = _read_tokens(stage.config, *paths)
+    return tokens + prompts * _spec_tokens(spec)
 
 
-@lru_cache(maxsize=64)  # asked several times for every arm
-def _read_tokens(config: ChoiceConfig, items: Path | None, about: Path | None, spec: int) -> int:
+@lru_cache(maxsize=1024)  # asked for every arm
+def _read_tokens(config: ChoiceConfig, items: Path | None, about: Path | None) -> tuple[int, int]:
+    """The tokens without a spec, and how often one in the prompt would be read."""
     task = likelihood_task(config.eval)
     ask = ask_of(config, {"items": items, "about": about})
     if isinstance(task, LossTask):
-        return sum(estimate_tokens(passage.text) for passage in task.passages(ask))
+        return sum(estimate_tokens(passage.text) for passage in task.passages(ask)), 0
     read: set[tuple[str, ...]] = set()
-    total = 0
+    total = prompts = 0
     for question in task.questions(ask):
         texts = [message["content"] for message in question.messages]
         history, asked = tuple(texts[:-1]), (*texts, question.stem)
-        parts = [(history, spec + sum(_turn(text) for text in history))]
+        prompts += history not in read
+        parts = [(history, sum(_turn(text) for text in history))]
         parts += [(asked, _turn(texts[-1]) + estimate_tokens(question.stem))]
         parts += [
             ((*asked, option), estimate_tokens(option))
@@ -59,11 +62,49 @@ def _read_tokens(config: ChoiceConfig, items: Path | None, about: Path | None, s
         for part, tokens in parts:
             total += tokens if part not in read else 0
             read.add(part)
-    return total
+    return total, prompts
 
 
 def _turn(text: str) -> int:
     return estimate_tokens(text) + FRAME_TOKENS
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many answers an arm gives in an eval, and in how many groups: what hangs together in
+    intervals, a condition's repeats or an item's forms. conditions: whether groups hold several
+    items."""
+
+    answers: int
+    groups: int
+    conditions: bool = False
+
+
+def extent(stage: Stage, store: Path) -> Extent | None:
+    """The extent of an evaluation; None where it asks about a spec that isn't read yet."""
+    if not isinstance(stage.config, ChoiceConfig):
+        config = stage.config if isinstance(stage.config, AnswersConfig) else None
+        asked = config or getattr(stage.inputs["answers"], "config", None)
+        assert isinstance(asked, AnswersConfig)
+        answers = answer_count(stage)
+        together = asked.repeats * generated_task(asked.eval).forms
+        return Extent(answers, answers // together, asked.repeats > 1)
+    items, about = (stage.inputs.get(name) for name in ("items", "about"))
+    if isinstance(about, Stage) and not about.done(store):
+        return None
+    return _extent(stage.config, *(one.path(store) if one else None for one in (items, about)))
+
+
+@lru_cache(maxsize=64)  # asked for every arm
+def _extent(config: ChoiceConfig, items: Path | None, about: Path | None) -> Extent:
+    task = likelihood_task(config.eval)
+    ask = ask_of(config, {"items": items, "about": about})
+    if isinstance(task, LossTask):
+        passages = task.passages(ask)
+        return Extent(len(passages), len(passages))
+    questions = task.questions(ask)
+    groups = {question.group or question.item for question in questions}
+    return Extent(len(questions), len(groups), any(question.group for question in questions))
 
 
 def answer_count(stage: Stage) -> int:
@@ -78,10 +119,23 @@ def answer_count(stage: Stage) -> int:
         asked = len(read_questions(items.path(Path())))
         n = min(asked, config.max_items or asked)
     else:
-        place = items.path(Path()) if items else None
-        ask = ask_of(config, {"items": place}, config.thinking)
-        n = len(generated_task(config.eval).task(ask).dataset)
+        n = _samples(
+            config.eval,
+            config.half,
+            config.max_items,
+            config.thinking,
+            items.path(Path()) if items else None,
+        )
     return n * config.repeats
+
+
+@lru_cache(maxsize=1024)  # asked several times for every arm
+def _samples(
+    name: str, half: str, max_items: int | None, thinking: bool, items: Path | None
+) -> int:
+    task = generated_task(name)
+    ask = Ask(items, None, half, max_items, thinking=thinking)
+    return task.count(ask) if task.count else len(task.task(ask).dataset)
 
 
 def answer_tokens(stage: Stage) -> int:

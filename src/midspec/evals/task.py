@@ -134,10 +134,12 @@ class GeneratedTask:
     named: whether its scenes call the assistant by a name.
 
     repeats: how often each sample is answered; more than once what is sampled, and only there
-    another number may be set. version: to be raised when what is asked changes; scoring: when what
-    answers are worth does. answer_tokens, judge_calls, judge_sent, judge_received: tokens of an
-    answer, calls to judge it, and tokens of a call without answer and spec, as `midspec plan`
-    reckons with them.
+    another number may be set. count: how many samples the task has, found out without making it
+    (Inspect takes a second to import); None where that can't be told. forms: how many of them
+    belong together in intervals, as an item's two orders do. version: to be raised when what is
+    asked changes; scoring: when what answers are worth does. answer_tokens, judge_calls,
+    judge_sent, judge_received: tokens of an answer, calls to judge it, and tokens of a call without
+    answer and spec, as `midspec plan` reckons with them.
     """
 
     metrics: tuple[Metric, ...]
@@ -147,6 +149,8 @@ class GeneratedTask:
     judged: bool = False
     named: bool = False
     repeats: int = 1
+    count: Callable[[Ask], int] | None = None
+    forms: int = 1
     version: int = 1
     scoring: int = 1
     answer_tokens: int = 300

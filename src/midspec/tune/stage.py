@@ -166,6 +166,13 @@ def _before(config: TuneConfig, inputs: Mapping[str, Path], out: Path) -> Stack:
     return before
 
 
+def adapter_seed(config: TuneConfig) -> int:
+    """The seed of a new adapter's start."""
+    if not config.begun:
+        return config.seed
+    return Random(f"{config.seed}/{config.begun}").getrandbits(32)
+
+
 def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: Encode) -> Summary:
     from midspec.train.job import Job
     from midspec.train.launch import FOLDER, launch
@@ -177,13 +184,12 @@ def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: En
     encoded = encode(config, inputs, tokenizer)
     examples = [example for example in encoded if example is not None]
     before = _before(config, inputs, out)
-    seed = Random(f"{config.seed}/{config.begun}").getrandbits(32) if config.begun else config.seed
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     job = Job(
         base=inputs["base"],
         before=before,
         adapter=config.adapter,
-        adapter_seed=seed,
+        adapter_seed=adapter_seed(config),
         start=config.start,
         loop=config.loop,
         seed=config.seed,

@@ -81,6 +81,16 @@ def small_task(ask: Ask) -> Task:
     return grid(asked, SMALL_REPEATS, name, not ask.thinking)
 
 
+def count(ask: Ask) -> int:
+    """A sample for each condition."""
+    return len(spread(conditions(subset=ask.half), ask.max_items))
+
+
+def small_count(ask: Ask) -> int:
+    """The same of the small grid."""
+    return len(spread(conditions(subset="small"), ask.max_items))
+
+
 def scores(log: EvalLog) -> list[Score]:
     """Rows for each repeat of each condition, which is their group: what was decided, what was
     done, whether anything was, and whether there is a verdict.
@@ -111,9 +121,10 @@ TASK = GeneratedTask(
     judged=True,
     named=True,
     repeats=REPEATS,
+    count=count,
     version=2,
     answer_tokens=800,
     judge_sent=1_600,
     judge_received=120,
 )
-SMALL_TASK = replace(TASK, task=small_task, repeats=SMALL_REPEATS)
+SMALL_TASK = replace(TASK, task=small_task, repeats=SMALL_REPEATS, count=small_count)

@@ -82,6 +82,11 @@ def task(ask: Ask) -> Task:
     )
 
 
+def count(ask: Ask) -> int:
+    """A sample for each prompt."""
+    return len(choose(prompts(), ask.max_items))
+
+
 def scores(log: EvalLog) -> list[Score]:
     """Rows of five measures: refusals of harmless prompts, of those that should be refused,
     answers that say nothing, length, and one row for whether the arm is broken."""
@@ -133,5 +138,6 @@ TASK = GeneratedTask(
     ),
     task,
     scores,
+    count=count,
     answer_tokens=MAX_TOKENS,
 )

@@ -89,6 +89,11 @@ def task(ask: Ask) -> Task:
     return pairs(asked, REPEATS, model_name, not ask.thinking)
 
 
+def count(ask: Ask) -> int:
+    """A sample for each case of each scenario."""
+    return sum(len(one.cases) for one, _ in asked_scenarios(ask.half, ask.max_items))
+
+
 def scores(log: EvalLog) -> list[Score]:
     """Rows for each repeat of each case: what was decided, what was done, whether an agent used its
     tools, and whether there is a verdict. A scenario, its control and their repeats are one group.
@@ -125,6 +130,8 @@ TASK = GeneratedTask(
     judged=True,
     named=True,
     repeats=REPEATS,
+    count=count,
+    forms=2,
     judge_sent=1_200,
     judge_received=120,
 )

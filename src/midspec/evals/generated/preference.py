@@ -81,6 +81,12 @@ def task(ask: Ask) -> Task:
     )
 
 
+def count(ask: Ask) -> int:
+    """Two samples for each item."""
+    assert ask.items
+    return 2 * len(asked_items(ask.items, ask.half, ask.max_items)[0])
+
+
 def question(one: Item, first: str, second: str) -> str:
     """How an item is asked with its options in that order."""
     if one.question:
@@ -142,6 +148,8 @@ TASK = GeneratedTask(
     scores,
     needs="items",
     judged=True,
+    count=count,
+    forms=2,
     answer_tokens=30,
     judge_calls=2,
     judge_sent=320,
