@@ -133,11 +133,12 @@ def test_an_experiment_has_the_ready_made_arms_spelled_out_beside_its_own(
     [
         ("papers", "arms: 'papers' is not known. Ready-made arms are paper"),
         ("paper", "reasoning"),
-        ({"paper": {**ONLY, "dose": [1]}}, "dose"),
+        ({"paper": {**ONLY, "dose": [1]}}, r"arms.paper.dose is not .* did you mean 'doses'\?"),
+        ({"paper": {**ONLY, "doses": [0]}}, "arms.paper.doses.0: input should be greater than 0"),
         ({"paper": {**ONLY, "doses": [61]}}, "61 chats of cheese are wanted, which has 60"),
         (
             {"paper": {**ONLY, "aft": ["chese"]}},
-            "arms.paper.aft names 'chese', .* Known: cheese, chat",
+            r"arms.paper.aft names 'chese', which is not defined; did you mean 'cheese'\?",
         ),
     ],
 )

@@ -55,6 +55,10 @@ def test_the_page_loads_nothing_and_runs_nothing(said: tuple[str, str, Path]) ->
             "--by kind is not known. Use clause, section, type, domain, genre",
         ),
         ((*ARM, "--half", "some"), "--half some is not known"),
+        (
+            (*ARM, "--half", "all", "--documents", "6", "--items", "4", "--out", "."),
+            ". is a folder",
+        ),
         ((*ARM, "--seed", "3"), "has no seed 3"),
         ((*ARM, "--seed", "7"), "seed 7 isn't trained yet"),
         (("--arm", "msm+aft", "--eval", "generated/items.jsonl"), "has no margin between two"),

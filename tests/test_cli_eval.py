@@ -219,7 +219,8 @@ def test_an_experiment_reports_what_is_generated_beside_what_is_likely(
     )
     path = tiny.write_experiment(quick.parent, values)
     planned = midspec("plan", path)
-    assert "openai-api/fake/judge is expected to judge 8 answers" in " ".join(planned.out.split())
+    told = " ".join(planned.out.split())
+    assert "items.jsonl: openai-api/fake/judge is expected to judge 16 answers" in told  # two arms'
     said = midspec("run", path)
     assert said.code == 0, said
     (report,) = Path("store").glob("report-*")

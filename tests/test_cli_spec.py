@@ -92,8 +92,11 @@ def test_a_check_can_be_left_out() -> None:
     [
         (["lint", "none.md"], "none.md does not exist"),
         (["lint", "twice.md"], "twice.md, line 3: the id a1 stands at line 1 already"),
-        (["lint", "good.md", "--teacher", "gpt"], "gpt"),
+        (["lint", "good.md/x.md"], "good.md/x.md does not exist"),
+        (["lint", "good.md", "--teacher", "gpt"], "--teacher: the judge 'gpt' is no LLM"),
+        (["lint", "good.md", "--plan"], "--plan tells what an LLM takes"),
         (["variants", "none.md", "--out", "o"], "none.md does not exist"),
+        (["variants", "good.md", "--out", "o", "--plan"], "--plan tells what an LLM takes"),
         (["variants", "plain.md", "--out", "o"], "plain.md gives nothing to compare (rules: no"),
         (["variants", "good.md", "--out", "mine"], "mine holds something that is no set of varia"),
         (["variants", "good.md", "--out", "."], "--out . holds something"),

@@ -84,6 +84,9 @@ BAD: list[tuple[Callable[[Values], None], tuple[str, ...]]] = [
     (put("name", 5), ("name: ", "valid string", "got '5'")),
     (put("specs", ["spec.md"]), ("specs: ", "valid dictionary")),
     (put("arms", [["finetune"]]), ("arms: ", "valid dictionary")),
+    (put("teacher", ["a/b"]), ("teacher: input should be a valid dictionary, got",)),
+    (put("demos", {"why@5": BLEND}), ("demos.why@5: ", "a name ends in no /reasoning and no @")),
+    (put("corpora", {"a/reasoning": {"spec": "old"}}), ("corpora.a/reasoning: ", "a name ends")),
     (put("arms/base", None), ("arms.base: ", "valid list", "got 'None'")),
     (put("arms/aft", "chat"), ("arms.aft: ", "valid list", "got 'chat'")),
     (put("arms/aft/0", "finetune"), ("arms.aft.0", "finetune")),
@@ -243,6 +246,7 @@ def test_a_bad_experiment_is_refused_before_anything_runs(
         (b"just words", "holds no experiment. Start from"),
         (b"name: caf\xe9", "is not a text file in UTF-8"),
         (b"name: a\nname: b", "line 2.*name.*twice"),
+        (b"name: a\n? [b]\n: c", "line 2: not valid YAML .a key is a list or a mapping"),
         (b"name: 2024-13-45", "not valid YAML|valid string"),
     ],
 )
@@ -255,7 +259,9 @@ def test_a_file_that_is_no_experiment_is_one_sentence(
         load_experiment(path)
 
 
-@pytest.mark.parametrize(("name", "words"), [("gone.yaml", "does not exist"), (".", "UTF-8")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("gone.yaml", "does not exist"), (".", "can't be read: Is a directory")]
+)
 def test_a_missing_file_or_a_folder_is_one_sentence(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load_experiment(tmp_path / name)

@@ -215,6 +215,8 @@ def test_a_grid_of_models_needs_no_other_and_its_first_one_is_the_experiment_s_o
     ("grid", "arms", "words"),
     [
         ("{msm: old}", {"msm": []}, "arms.msm and an arm of the grid have one name and differ"),
+        ("{}", None, "grid is empty"),
+        ("{msm: old, dose: {msm: true}}", None, "grid.dose.msm.0: input should be a valid integer"),
         ("{msm: []}", None, "grid.msm: list should have at least 1 item"),
         ("{msn: old}", None, "grid.msn is not a known key; did you mean 'msm'?"),
         ("{msm: old, dose: {msn: 5}}", None, "dose.msn is not a known key; did you mean 'msm'?"),

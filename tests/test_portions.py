@@ -57,7 +57,8 @@ def test_ready_made_arms_are_of_whole_corpora(planned: Make) -> None:
             {"wihout": {"types": ["memo"]}},
             "less.wihout is not a known key; did you mean 'without'?",
         ),
-        ({"from": "older", "drop": 0.1}, "is from 'older', which is not defined. Known: old"),
+        ({"from": "older", "drop": 0.1}, "is from 'older', which is not defined; did you mean"),
+        ({"tokens": 1_501}, "corpora.less: 1,501 tokens of old are wanted, which is to have 1,500"),
         ({"drop": 0.1, "spec": "new"}, "spec is 'new', but its documents are about old"),
     ],
 )

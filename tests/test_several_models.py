@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from midspec.config import load_experiment
 from midspec.errors import ConfigError
 from tests import tiny
 from tests.tiny import midspec, refused
@@ -115,14 +116,13 @@ def test_a_plan_tells_a_model_that_is_not_there_yet(run: Run) -> None:
         ([{"model": "Some/Model", "rank": 5}], "a model trains nothing, so it takes no rank"),
         ([{"midtrain": "old/reasoning"}], "old is a corpus and has no reasoning"),
         ([{"midtrain": "old@0"}], "0 tokens of old are wanted, which is to have 1,500"),
+        ([{"midtrain": ["old", "old@900"]}], "step 1: old is listed twice. List it once"),
         ([{"midtrain": "young@5"}], "names the corpus 'young', which is not defined"),
     ],
 )
 def test_a_step_that_can_t_be_meant_is_one_sentence(
     tiny_experiment: Path, tiny_model: Path, arm: list[Any], words: str
 ) -> None:
-    from midspec.config import load_experiment
-
     values = tiny.experiment(tiny_model) | {"arms": {"one": arm}, "contrasts": []}
     with pytest.raises(ConfigError, match=words):
         load_experiment(tiny.write_experiment(tiny_experiment.parent, values))

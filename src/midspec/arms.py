@@ -5,9 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from pydantic import Field, create_model, field_validator
+from pydantic import BeforeValidator, Field, create_model, field_validator
 
-from midspec.errors import ConfigError
+from midspec.errors import ConfigError, known
 from midspec.parts import (
     Aligned,
     Answered,
@@ -27,11 +27,18 @@ from midspec.portions import AnyCorpus, Portion
 from midspec.train.settings import AdapterSettings, LoopSettings
 from midspec.train.stack import Start
 
-Names = Annotated[list[str], Field(min_length=1)]
 PLACEBO = "placebo"
 READY_MADE = "paper"
 TRAINS = ("midtrain", "finetune", "interleave")
 STEPS = (*TRAINS, "prompt", "model")
+
+
+def listed(value: object) -> object:
+    """One value as a list of it; whatever else it is as it stands."""
+    return [value] if isinstance(value, str | int) else value
+
+
+Names = Annotated[list[str], Field(min_length=1), BeforeValidator(listed)]
 
 
 class Both(Strict):
@@ -39,11 +46,6 @@ class Both(Strict):
 
     midtrain: Names
     finetune: Names
-
-    @field_validator("midtrain", "finetune", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
 
 def _optional(kind: type) -> dict[str, Any]:
@@ -75,11 +77,6 @@ class Step(Settings):
     prompt: str | None = None
     model: str | None = None
     adapter: Start | None = None
-
-    @field_validator("midtrain", "finetune", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
 
     @field_validator("adapter", mode="before")
     @classmethod
@@ -133,6 +130,14 @@ class Step(Settings):
         """The settings of adapter and loop that the step has of its own."""
         named = Step.model_fields.keys() - {*STEPS, "adapter"}
         return {k: v for k, v in self.model_dump(exclude_none=True).items() if k in named}
+
+
+class Comparison(Strict):
+    """A question to the results: on `eval`, is `arm` above each arm in `against`?"""
+
+    eval: str
+    arm: str
+    against: Names
 
 
 def model_of(steps: Sequence[Step]) -> str | None:
@@ -196,12 +201,11 @@ def paper_arms(
     }
     found = {part: _part(wanted, part, there, where) for part, there in of_kind.items()}
     for part, names in found.items():
-        known = corpora if part in ("corpora", "placebo") else demos
+        defined = corpora if part in ("corpora", "placebo") else demos
         for name in names:
-            if read_use(name).name not in known:
+            if read_use(name).name not in defined:
                 raise ConfigError(
-                    f"{where}.{part} names {name!r}, which is not defined. Known: "
-                    f"{', '.join(known)}."
+                    f"{where}.{part} names {name!r}, which is not defined{known(name, defined)}"
                 )
     return {"base": [], **dict(_arms(found, corpora, demos, wanted.doses))}
 

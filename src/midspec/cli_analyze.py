@@ -84,12 +84,15 @@ def _write(sections: "list[Section]", folder: Path) -> None:
 
 def _show(sections: "list[Section]") -> None:
     """Every analysis as in the report: what was found, and its tables."""
-    from midspec.console import console, sheet_table
+    from midspec.console import console
+    from midspec.sheets import sheet_tables
 
     for section in sections:
         console.print(f"\n[bold]{section.title}[/]")
-        for line in (*section.said, section.left_out):
+        for line in (*(f"• {line}" for line in section.said), section.left_out):
             if line:
-                console.print(line, markup=False, soft_wrap=True)
+                # A terminal gets whole words on each line, a file or pipe whole sentences.
+                console.print(line, markup=False, soft_wrap=not console.is_terminal)
         for sheet in section.sheets:
-            console.print(sheet_table(sheet))
+            for table in sheet_tables(sheet, console.width):
+                console.print(table)

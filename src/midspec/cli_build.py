@@ -127,6 +127,10 @@ def write_page(page: str, out: Path) -> None:
     """Write an HTML page, in a new folder if need be, and say where it is."""
     from midspec.files import disk_errors, write_text
 
+    if out.is_dir() or any(above.is_file() for above in out.parents):
+        raise ConfigError(
+            f"{out} is a folder, or lies in a file. Name the page to write with --out."
+        )
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     write_text(out, page)

@@ -42,7 +42,7 @@ def asked_llm(
     timeout: float,
     batch: bool,
     price: str | None,
-    min_yield: float,
+    min_yield: float = 0.5,
 ) -> "TeacherModel":
     """The LLM of the options and how it is asked."""
     from midspec.parts import TeacherModel, checked

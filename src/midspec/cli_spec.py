@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from midspec.parts import TeacherModel
     from midspec.run.stage import Stage
     from midspec.spec.lint import Linted
+    from midspec.spec.marks import Passage
     from midspec.spec.variants import Made
     from midspec.write.estimate import Estimate
 
@@ -77,11 +78,12 @@ def spec_lint(
         raise ConfigError(
             f"--ignore {min(unknown)} is no check. The checks are {', '.join(CHECKS)}."
         )
+    _check_plan(plan, teacher)
     identity = {"model_name": model_name, "provider_name": provider_name}
     linted = [lint(path, identity, context) for path in specs]
     if teacher:
         asked = asked_llm(
-            teacher, temperature, reasoning_tokens, connections, timeout, batch, price, 0.5
+            teacher, temperature, reasoning_tokens, connections, timeout, batch, price
         )
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             linted = _read_too(linted, asked, identity, draw, (max_cost, max_tokens), plan, store)
@@ -96,8 +98,15 @@ def spec_lint(
         raise typer.Exit(1)
 
 
+def _check_plan(plan: bool, teacher: str | None) -> None:
+    if plan and not teacher:
+        raise ConfigError("--plan tells what an LLM takes. Name one with --teacher MODEL.")
+
+
 def _tell(linted: "Linted", as_json: bool) -> None:
     """The findings in one spec, a line each; as JSON one object a line."""
+    from midspec.pages.html import count
+
     if as_json:
         typer.echo(json.dumps(asdict(linted), ensure_ascii=False))
         return
@@ -105,10 +114,10 @@ def _tell(linted: "Linted", as_json: bool) -> None:
         by = f" [{one.by}]" if one.by else ""
         at = f"{one.file}:{one.line}: {one.clause or 'spec'}: {one.check}"
         typer.echo(f"{at}: {one.what} {one.todo}{by}")
-    number, clauses = len(linted.findings), linted.clauses
     typer.echo(
-        f"{linted.file}: {number} finding{'s' * (number != 1)}; {clauses} clause"
-        f"{'s' * (clauses != 1)}, {linted.words:,} words, about {linted.tokens:,} tokens."
+        f"{linted.file}: {count(len(linted.findings), 'finding')}; "
+        f"{count(linted.clauses, 'clause')}, {count(linted.words, 'word')}, "
+        f"about {count(linted.tokens, 'token')}."
     )
 
 
@@ -124,13 +133,14 @@ def _read_too(
     """The specs with what an LLM finds in them as well."""
     from midspec.files import read_json
     from midspec.make import set_prices, settings_of
-    from midspec.spec.critic import LintConfig, estimate_lint, lint_stage, with_faults
+    from midspec.spec.critic import estimate_lint, lint_stage, with_faults
     from midspec.spec.marks import passages, without_marks
+    from midspec.spec.prompts import AskConfig
     from midspec.spec.read import clauses, read_spec
     from midspec.spec.stage import spec_stage
     from midspec.write.estimate import together
 
-    config = LintConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
+    config = AskConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
     paths = [Path(one.file) for one in linted]
     texts = [read_spec(path, identity) for path in paths]
     prices = set_prices([asked])
@@ -165,7 +175,7 @@ def _build(
     from midspec.teach import higher, limits_of
     from midspec.write.estimate import estimate_words
 
-    check_judge(asked, "spec")
+    check_judge(asked, "--teacher")
     console.print(estimate_words(expected))
     if plan:
         return False
@@ -203,6 +213,7 @@ def spec_variants(
     from midspec.spec.read import read_spec
     from midspec.spec.variants import make_variants, merge
 
+    _check_plan(plan, teacher)
     check_out(out, MANIFEST, "set of variants")
     if any(out.resolve() in path.resolve().parents for path in specs):
         raise ConfigError(f"--out {out} holds the spec itself. Name another folder.")
@@ -210,10 +221,10 @@ def spec_variants(
     found = merge([(str(path), passages(read_spec(path, {}), str(path))) for path in specs])
     if teacher:
         asked = asked_llm(
-            teacher, temperature, reasoning_tokens, connections, timeout, batch, price, 0.5
+            teacher, temperature, reasoning_tokens, connections, timeout, batch, price
         )
         identity = {"model_name": model_name, "provider_name": provider_name}
-        marked = _mark(specs, asked, identity, draw, (max_cost, max_tokens), plan, store)
+        marked = _mark(specs, found, asked, identity, draw, (max_cost, max_tokens), plan, store)
         if marked is None:
             return
         found = passages(marked.read_text(encoding="utf-8"), str(marked))
@@ -238,6 +249,7 @@ def spec_variants(
 
 def _mark(
     specs: Sequence[Path],
+    found: "Sequence[Passage]",
     asked: "TeacherModel",
     identity: dict[str, str],
     draw: int,
@@ -247,14 +259,12 @@ def _mark(
 ) -> Path | None:
     """The spec as an LLM marked it and added to it; None if only the plan was asked for."""
     from midspec.make import set_prices, settings_of
-    from midspec.spec.marked import MARKED, MarkConfig, estimate_marks, mark_stage
-    from midspec.spec.marks import passages
-    from midspec.spec.read import read_spec
+    from midspec.spec.marked import MARKED, estimate_marks, mark_stage
+    from midspec.spec.prompts import AskConfig
 
     if len(specs) > 1:
         raise ConfigError("--teacher marks one spec at a time. Name one.")
-    config = MarkConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
-    found = passages(read_spec(specs[0], {}), str(specs[0]))
+    config = AskConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
     stage = mark_stage(specs[0].resolve(), config)
     expected = estimate_marks(found, config, asked.batch, set_prices([asked]))
     if not _build([stage], expected, asked, most, plan, store):

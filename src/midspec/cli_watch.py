@@ -51,7 +51,8 @@ def watch(
 
 
 def _find(run: str, store: Path) -> "Watched":
-    """What RUN names; whoever looks on makes no store, so one that isn't there is an error."""
+    """What RUN names; a store that isn't there is an error, but for an experiment's, which may not
+    have begun. Whoever looks on makes none."""
     from midspec.run.build import ordered
     from midspec.watch import watch_folder, watch_stages, watch_url
 

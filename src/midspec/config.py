@@ -1,64 +1,54 @@
 """The experiment file as typed models: what can be set, its default, and what it means."""
 
 from collections.abc import Collection
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import MinLen
-from pydantic import (
-    AfterValidator,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 
-from midspec.arms import READY_MADE, STEPS, Both, Names, PaperArms, Step, paper_arms, size_of
+from midspec.arms import (
+    READY_MADE,
+    STEPS,
+    Comparison,
+    Names,
+    PaperArms,
+    Step,
+    paper_arms,
+    size_of,
+)
 from midspec.chains import links
+from midspec.config_errors import read_values
 from midspec.errors import ConfigError, known
 from midspec.grid_arms import Grid, grid_arms
 from midspec.parts import (
-    Aligned,
     Answered,
-    Anti,
     Blend,
     Corpus,
-    Deliberative,
     Demos,
-    Everyday,
     Identity,
     InstructionMix,
+    NamedTeacher,
     Opaque,
     OpenQuestions,
-    OrdinaryText,
-    Replay,
     Strict,
     TeacherModel,
+    Use,
+    by_name,
     check_answered,
     check_corpus,
     check_judge,
     check_mix,
     check_preferences,
     placed,
+    read_use,
 )
 from midspec.placement import StageResources
-from midspec.portions import KEYS, AnyCorpus, LeaveOut, Without, with_specs
-from midspec.resources import Resources
+from midspec.portions import AnyCorpus, LeaveOut, with_specs
 from midspec.train.settings import AdapterSettings, LoopSettings
 from midspec.yaml_file import read_yaml
 
 T = TypeVar("T")
-KINDS: dict[str, type[Strict]] = {
-    "opaque": Opaque,
-    "replay": Replay,
-    "everyday": Everyday,
-    "mix": InstructionMix,
-    "aligned": Aligned,
-    "deliberative": Deliberative,
-    "anti": Anti,
-    "blend": Blend,
-}
 
 
 def _each_once(values: list[T]) -> list[T]:
@@ -68,12 +58,13 @@ def _each_once(values: list[T]) -> list[T]:
     return values
 
 
-class Comparison(Strict):
-    """A question to the results: on `eval`, is `arm` above each arm in `against`?"""
+def _plain(name: str) -> str:
+    if read_use(name) != Use(name):
+        raise ValueError("a name ends in no /reasoning and no @1250: these say how it is used")
+    return name
 
-    eval: str
-    arm: str
-    against: Names
+
+PartName = Annotated[str, AfterValidator(_plain)]
 
 
 class Experiment(Strict):
@@ -88,10 +79,10 @@ class Experiment(Strict):
     name: str
     model: str = "smollm2-135m"
     identity: Identity = Identity()
-    teacher: TeacherModel = TeacherModel()
+    teacher: NamedTeacher = TeacherModel()
     specs: dict[str, Path]
-    corpora: dict[str, AnyCorpus] = Field(default_factory=dict)
-    demos: dict[str, Demos] = Field(default_factory=dict)
+    corpora: dict[PartName, AnyCorpus] = Field(default_factory=dict)
+    demos: dict[PartName, Demos] = Field(default_factory=dict)
     adapter: AdapterSettings = AdapterSettings()
     midtrain: LoopSettings = LoopSettings()
     finetune: LoopSettings = LoopSettings()
@@ -114,15 +105,10 @@ class Experiment(Strict):
     )
     _folder: Path = PrivateAttr(Path())
 
-    @field_validator("teacher", mode="before")
-    @classmethod
-    def _teacher_by_name(cls, value: object) -> object:
-        return {"model": value} if isinstance(value, str) else value
-
     @field_validator("judge", mode="before")
     @classmethod
-    def _judge_by_name(cls, value: object) -> object:
-        given = {"model": value} if isinstance(value, str) else value
+    def _greedy(cls, value: object) -> object:
+        given = by_name(value)
         return {"temperature": 0.0, **given} if isinstance(given, dict) else given
 
     @property
@@ -153,20 +139,15 @@ def parse(values: dict[str, Any], path: Path) -> Experiment:
     """Plain values as an Experiment with its paths made absolute, and its grid and ready-made arms
     spelled out."""
     values, ready_made = _take_ready_made(values, path)
-    alone = bool(values.get("grid")) and "arms" not in values
-    try:
-        found = Experiment.model_validate(values | {"arms": {"base": []}} if alone else values)
-        corpora = with_specs(found.corpora, str(path))
-        found = found.model_copy(update={"corpora": corpora})
-        if ready_made is not None:
-            paper = PaperArms.model_validate(ready_made)
-            arms = paper_arms(paper, found.corpora, found.demos, f"{path}: arms.{READY_MADE}")
-            found = found.model_copy(update={"arms": arms | found.arms})
-        if found.grid:
-            found = _spelled_out(found, {} if alone else found.arms, "model" in values, path)
-    except ValidationError as error:
-        told = dict.fromkeys(_explain(e, path) for e in error.errors())
-        raise ConfigError("\n".join(told)) from error
+    alone = values.get("grid") is not None and "arms" not in values
+    found = read_values(Experiment, values | {"arms": {"base": []}} if alone else values, path)
+    found = found.model_copy(update={"corpora": with_specs(found.corpora, str(path))})
+    if ready_made is not None:
+        paper = read_values(PaperArms, ready_made, path, "arms", READY_MADE)
+        arms = paper_arms(paper, found.corpora, found.demos, f"{path}: arms.{READY_MADE}")
+        found = found.model_copy(update={"arms": arms | found.arms})
+    if found.grid:
+        found = _spelled_out(found, {} if alone else found.arms, "model" in values, path)
     home = path.resolve().parent
     corpora = {
         name: placed(corpus, home) if isinstance(corpus, Corpus) else corpus
@@ -308,7 +289,16 @@ def _check_source(part: Demos, source: str, where: str) -> None:
 
 
 def _check_uses(step: Step, experiment: Experiment, where: str) -> None:
-    """What a step wants of its corpora and demos they must have: reasoning, and as much of it."""
+    """What a step wants of its corpora and demos they must have: reasoning, and as much of it; each
+    is listed once."""
+    for uses in (step.documents(), step.uses()):
+        labels = [use.label for use in uses]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ConfigError(
+                    f"{where}: {label} is listed twice. List it once; epochs is how often a step "
+                    "goes through it."
+                )
     for use in step.documents():
         size = size_of(experiment.corpora[use.name])
         if use.reasoning:
@@ -340,50 +330,3 @@ def _check_step(step: Step, number: int, count: int, where: str) -> None:
         raise ConfigError(f"{where}: prompt must be an arm's last step.")
     if step.kind == "model" and number:
         raise ConfigError(f"{where}: model must be an arm's first step.")
-
-
-def _explain(error: Any, path: Path) -> str:
-    """One validation error as a sentence: where, what, what to do."""
-    steps = [str(step) for step in error["loc"]]
-    if steps[0] in ("demos", "corpora"):
-        del steps[2:3]  # pydantic names the kind there
-    if steps[0] == "resources":
-        del steps[1:-1]  # what is set for all is wrong in every kind
-    where = ".".join(steps)
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{path}: {where} is not a known key" + known(steps[-1], _fields(steps[:-1]))
-    if error["type"] == "missing":
-        return f"{path}: {where} is missing."
-    if error["type"].startswith("union_tag"):
-        return f"{path}: {where}: kind must be one of {', '.join(KINDS)}."
-    got = str(error["input"])[:60]
-    return f"{path}: {where}: {error['msg'].lower()}, got {got!r}."
-
-
-def _fields(steps: list[str]) -> list[str]:
-    """The keys that could stand below a place in the experiment file."""
-    tables: dict[str, Any] = {
-        "identity": Identity,
-        "teacher": TeacherModel,
-        "judge": TeacherModel,
-        "questions": OpenQuestions,
-        "leave_out": LeaveOut,
-        "arms": Step,
-        "contrasts": Comparison,
-        "grid": Grid,
-        "adapter": AdapterSettings,
-        "midtrain": LoopSettings,
-        "finetune": LoopSettings,
-    }
-    if not steps:
-        return list(Experiment.model_fields)
-    if steps[0] == "resources":
-        return [*(field.name for field in fields(Resources)), *StageResources.model_fields]
-    if steps[0] == "demos" and steps[2:] != ["judge"]:
-        return list(dict.fromkeys(key for kind in KINDS.values() for key in kind.model_fields))
-    if steps[0] == "corpora" and len(steps) == 2:
-        return KEYS
-    within: dict[str, Any] = {"judge": TeacherModel, "mix": OrdinaryText, "interleave": Both}
-    within |= {"without": Without, "matched": Without}
-    table = next((within[step] for step in steps[2:4] if step in within), tables.get(steps[0]))
-    return list(getattr(table, "model_fields", getattr(table, "__dataclass_fields__", {})))

@@ -17,7 +17,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from midspec import progress
-from midspec.report.analyses.section import Cell, Sheet
 from midspec.report.scores import decimals
 from midspec.report.tables import Result
 from midspec.run.stage import Stage
@@ -152,23 +151,6 @@ def scores_table(rows: Sequence[tuple[str, Result]], title: str) -> Table:
         cells = [escape(row.eval), escape(metric), mean, *(over if decides else []), f"{row.n:,}"]
         table.add_row(*cells)
     return table
-
-
-def sheet_table(sheet: Sheet) -> Table:
-    """A table of an analysis."""
-    table = Table(title=escape(sheet.caption), title_justify="left", box=SIMPLE_HEAD)
-    for place, name in enumerate(sheet.columns):
-        table.add_column(escape(name), overflow="fold", justify="right" if place else "left")
-    for row in sheet.rows:
-        table.add_row(*(_written(cell) for cell in row))
-    return table
-
-
-def _written(cell: Cell | str) -> str:
-    if isinstance(cell, str):
-        return escape(cell)
-    text = f"[bold]{escape(cell.text)}[/]" if cell.strong else escape(cell.text)
-    return f"{text} [dim]{escape(cell.small)}[/]" if cell.small else text
 
 
 def duration(seconds: float) -> str:

@@ -66,9 +66,13 @@ def plan(
     corpora = make_corpora(experiment, specs, avoid)
     sets = {model: make_sets(experiment, specs, one, avoid) for model, one in bases.items()}
     models = {arm: model_of(s) or experiment.model for arm, s in experiment.arms.items()}
+    several = {*models.values()} != {experiment.model}
+    on = {model: f" on {one.name}" if several else "" for model, one in bases.items()}
     arms = {
-        (arm, seed): _train(experiment, arm, seed, bases[models[arm]], corpora, sets[models[arm]])
-        for arm in experiment.arms
+        (arm, seed): _train(
+            experiment, arm, seed, bases[model], corpora, sets[model], of_model=on[model]
+        )
+        for arm, model in models.items()
         for seed in _seeds(experiment, arm)
     }
     asked = {
@@ -214,16 +218,18 @@ def _train(
     base: Source,
     corpora: Mapping[str, Stage],
     demos: Mapping[str, Stage],
+    of_model: str,
 ) -> Stage | None:
-    """The chain of an arm's training stages; each goes on from the one before."""
+    """The chain of an arm's training stages; each goes on from the one before. `of_model` stands in
+    their titles where arms have several models."""
     trained: Stage | None = None
     path: list[str] = []
     steps = experiment.arms[arm]
-    several = any(model_of(s) for s in experiment.arms.values())
-    on = f" on {base.name}" if several else ""
     for link in links(steps, experiment.adapter, experiment.loops, f"arms.{arm}"):
         documents = [
-            cut_stage(f"{use.name}@{use.dose}{on}", CutConfig(use.dose), corpora[use.name], base)
+            cut_stage(
+                f"{use.name}@{use.dose}{of_model}", CutConfig(use.dose), corpora[use.name], base
+            )
             if use.dose
             else corpora[use.name]
             for use in link.step.documents()
@@ -232,7 +238,7 @@ def _train(
         path.append(link.title)
         trained = tune_stage(
             link.step.kind,
-            f"{' → '.join(path)}{on}{_of_seed(experiment, seed)}",
+            f"{' → '.join(path)}{of_model}{_of_seed(experiment, seed)}",
             TuneConfig(
                 base.name,
                 link.adapter,

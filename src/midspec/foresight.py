@@ -49,7 +49,7 @@ def foresee(planned: Plan, store: Path) -> tuple[list[Sight], list[str]]:
     """What can be seen on each eval that has results, and the evals of which that isn't known:
     scores of another scale, or items of a spec that isn't read, before arms are done."""
     experiment = planned.experiment
-    comparisons = max(1, sum(len(contrast.against) for contrast in experiment.contrasts))
+    comparisons = max(1, _comparisons(planned))
     seeds = len(experiment.seeds)
     found, unknown = [], []
     for name in experiment.evals:
@@ -76,7 +76,7 @@ def power_words(planned: Plan, store: Path) -> str:
     lines = [sentence(_power(one, expect)) for one in sights]
     if sights:
         lines.append(" ".join(_rests_on(sights)))
-    comparisons = sum(len(contrast.against) for contrast in planned.experiment.contrasts)
+    comparisons = _comparisons(planned)
     if sights and comparisons > 1:
         each = ", ".join(f"{number(one.least_of_all)} on {one.eval}" for one in sights)
         lines.append(
@@ -88,6 +88,10 @@ def power_words(planned: Plan, store: Path) -> str:
     if expect is not None and sights:
         lines.append(_verdict(sights, expect))
     return "\n".join(lines)
+
+
+def _comparisons(planned: Plan) -> int:
+    return sum(len(contrast.against) for contrast in planned.experiment.contrasts)
 
 
 def _tables(

@@ -6,9 +6,8 @@ from typing import Literal
 
 from midspec.arms import Step, model_name, model_of, shows, size_of
 from midspec.config import Experiment
+from midspec.grid_arms import Order
 from midspec.parts import Use
-
-Order = Literal["msm-aft", "aft-msm", "interleaved", ""]
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Point:
     msm_tokens: int | None
     aft: tuple[str, ...]
     aft_chats: int | None
-    order: Order
+    order: Order | Literal[""]
     model: str
     prompt: str | None
     mix: tuple[str, ...] = ()

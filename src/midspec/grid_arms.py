@@ -6,22 +6,18 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 
-from midspec.arms import PLACEBO, Both, Names, Step
+from midspec.arms import PLACEBO, Both, Names, Step, listed
 from midspec.errors import ConfigError, known
 from midspec.parts import Demos, Strict, Use, read_use
 from midspec.portions import AnyCorpus
 
 NONE, MIX = "none", "mix"
-Dose = Annotated[int, Field(gt=0)] | Literal["all"]
-Doses = Annotated[list[Dose], Field(min_length=1)]
+Dose = Annotated[int, Field(gt=0, strict=True)] | Literal["all"]
+Doses = Annotated[list[Dose], Field(min_length=1), BeforeValidator(listed)]
 Order = Literal["msm-aft", "aft-msm", "interleaved"]
-Orders = Annotated[list[Order], Field(min_length=1)]
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str | int) else value
+Orders = Annotated[list[Order], Field(min_length=1), BeforeValidator(listed)]
 
 
 class DoseAxis(Strict):
@@ -30,8 +26,6 @@ class DoseAxis(Strict):
 
     msm: Doses | None = None
     aft: Doses | None = None
-
-    _one_or_more = field_validator("msm", "aft", mode="before")(_listed)
 
 
 class Axes(Strict):
@@ -43,8 +37,6 @@ class Axes(Strict):
     order: Orders | None = None
     model: Names | None = None
 
-    _one_or_more = field_validator("msm", "aft", "order", "model", mode="before")(_listed)
-
 
 class Grid(Axes):
     """All combinations of the axes, less those that a row of `exclude` matches, and those of each
@@ -55,7 +47,7 @@ class Grid(Axes):
     sets under `with` alone, which stand beside every fine-tuning set.
     """
 
-    beside: Annotated[list[str], BeforeValidator(_listed)] = Field([], alias="with")
+    beside: Annotated[list[str], BeforeValidator(listed)] = Field([], alias="with")
     exclude: list[Axes] = Field(default_factory=list)
     include: list[Axes] = Field(default_factory=list)
 

@@ -58,8 +58,6 @@ def with_left_out(experiment: Experiment) -> Experiment:
 def find_left_out(experiment: Experiment, name: str) -> LeftOut:
     """A leave-out set of the experiment by its name; what it can't be made of is a ConfigError."""
     wanted, where = experiment.leave_out[name], f"leave_out.{name}"
-    if wanted.arm not in experiment.arms:
-        raise ConfigError(f"{where} names the arm {wanted.arm!r}, which is not defined.")
     corpus = _corpus(experiment, wanted, where)
     groups = _groups(experiment, wanted, corpus, where)
     slugs = {group: re.sub(r"\W+", "-", group.lower()).strip("-") for group in groups}

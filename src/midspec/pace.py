@@ -77,6 +77,7 @@ def _layers(base: Stage | Source | None) -> float:
     return float(read_json(base.location / "config.json").get("num_hidden_layers", "inf"))
 
 
+@lru_cache(maxsize=1)  # asked for every stage, and cpuinfo is slow to read on many cores
 def _cpu_flops() -> float:
     cores = os.cpu_count() or 1
     try:

@@ -5,7 +5,14 @@ from math import isclose
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from midspec.errors import ConfigError
 from midspec.llm.settings import OFFLINE, Effort
@@ -49,15 +56,18 @@ class TeacherModel(Strict):
     price: tuple[float, float] | None = None
 
 
+def by_name(value: object) -> object:
+    """An LLM's name alone as its settings; whatever else it is as it stands."""
+    return {"model": value} if isinstance(value, str) else value
+
+
+NamedTeacher = Annotated[TeacherModel, BeforeValidator(by_name)]
+
+
 class Judged(Strict):
     """A part that an LLM may judge; `judge: NAME` alone sets just the model."""
 
-    judge: TeacherModel | None = None
-
-    @field_validator("judge", mode="before")
-    @classmethod
-    def _judge_by_name(cls, value: object) -> object:
-        return {"model": value} if isinstance(value, str) else value
+    judge: NamedTeacher | None = None
 
 
 class OrdinaryText(Strict):

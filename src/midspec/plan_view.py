@@ -90,9 +90,9 @@ def plan_totals(planned: Plan, found: Sequence[Reckoned], store: Path) -> str:
     bases = list(dict.fromkeys(arm.base for arm in planned.asked.values() if arm.base))
     trained = [one for one in todo if FLOP.get(one.stage.name) != SCORE_FLOP]
     lines += [
-        f"{len(todo)} of {len(found)} stages to do: {sum(one.tokens for one in trained):,} tokens "
-        f"to train on or write, about {duration(sum(one.seconds for one in todo))} one after the "
-        f"other ({_how(todo, bases, store)})."
+        f"{len(todo):,} of {len(found):,} stages to do: {sum(one.tokens for one in trained):,} "
+        f"tokens to train on or write, about {duration(sum(one.seconds for one in todo))} one "
+        f"after the other ({_how(todo, bases, store)})."
     ]
     lines += [
         f"The model {base.name} isn't here yet: the run fetches it. Its size is taken from its "

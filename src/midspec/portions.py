@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from midspec.errors import ConfigError
+from midspec.errors import ConfigError, known
 from midspec.parts import Corpus, Strict
 
 By = Literal["clause", "section", "type", "domain", "genre"]
@@ -108,9 +108,10 @@ def with_specs(corpora: dict[str, Any], where: str) -> dict[str, Any]:
             continue
         at, source = f"{where}: corpora.{name}", corpora.get(portion.source)
         if source is None:
+            written = [n for n, c in corpora.items() if isinstance(c, Corpus)]
             raise ConfigError(
-                f"{at} is from {portion.source!r}, which is not defined. Known: "
-                f"{', '.join(n for n, c in corpora.items() if isinstance(c, Corpus))}."
+                f"{at} is from {portion.source!r}, which is not defined"
+                + known(portion.source, written)
             )
         if isinstance(source, Portion):
             raise ConfigError(
@@ -120,6 +121,12 @@ def with_specs(corpora: dict[str, Any], where: str) -> dict[str, Any]:
         if portion.spec not in ("", source.spec):
             raise ConfigError(
                 f"{at}.spec is {portion.spec!r}, but its documents are about {source.spec}."
+            )
+        wanted, has = portion.tokens or 0, source.tokens
+        if wanted > has and not source.documents:
+            raise ConfigError(
+                f"{at}: {wanted:,} tokens of {portion.source} are wanted, which is to have "
+                f"{has:,}. Name a number from 1 to that, or make it larger."
             )
         found[name] = portion.model_copy(update={"spec": source.spec})
     return found

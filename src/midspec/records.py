@@ -51,7 +51,7 @@ class Principle:
 
     def fits(self, domain: str) -> bool:
         """Whether it has a bearing on that domain."""
-        return not self.domains or domain in self.domains.split("; ")
+        return not self.domains or domain in map(str.strip, self.domains.split(";"))
 
 
 @dataclass(frozen=True)

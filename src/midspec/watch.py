@@ -155,8 +155,8 @@ def watch_folder(path: Path) -> Watched | None:
     if (path / "store.json").exists():
         return Watched(path, str(path))
     root = path.parent.parent if path.parent.name == ".work" else path.parent
-    known = path.exists() or (root / ".work" / f"{path.name}{ENDING}").exists()
-    if (root / "store.json").exists() and known:
+    told = (root / path.name / MANIFEST, root / ".work" / f"{path.name}{ENDING}")
+    if (root / "store.json").exists() and any(one.exists() for one in told):
         return Watched(root, path.name, {path.name: path.name}, path.name)
     return None
 

@@ -15,6 +15,10 @@ class _OnceLoader(yaml.SafeLoader):
 def _once(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[object] = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(
+                problem="a key is a list or a mapping", problem_mark=key.start_mark
+            )
         if key.value in seen:
             raise yaml.MarkedYAMLError(
                 problem=f"{key.value!r} is written twice", problem_mark=key.start_mark
@@ -32,8 +36,10 @@ def read_yaml(path: Path) -> object:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"The experiment file {path} does not exist.") from error
-    except (UnicodeDecodeError, IsADirectoryError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not a text file in UTF-8.") from error
+    except OSError as error:
+        raise ConfigError(f"The experiment file {path} can't be read: {error.strerror}.") from error
     try:
         return yaml.load(text, Loader=_OnceLoader)
     except yaml.MarkedYAMLError as error:

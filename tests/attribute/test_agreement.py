@@ -59,6 +59,7 @@ def test_two_groups_and_values_that_never_vary_have_no_agreement() -> None:
     assert np.isnan(agreement(kendall, two, two).value)
     assert np.isnan(agreement(spearman, np.arange(5.0)[None], flat).value)
     assert np.isnan(between(spearman, two))
+    assert np.isnan(between(spearman, np.zeros((2, 0))))
 
 
 def test_all_orders_of_few_groups_are_tried() -> None:

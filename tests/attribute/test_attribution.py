@@ -189,5 +189,7 @@ def test_what_has_no_margin_or_no_documents_is_refused(found: tuple[Path, Plan, 
     _, plan, store = found
     with pytest.raises(ConfigError, match="perplexity has no margin between two options"):
         attribution(plan, wanted(eval="perplexity"), store)
+    with pytest.raises(ConfigError, match="sycophancy compares an item's forms with each other"):
+        attribution(plan, wanted(eval="sycophancy"), store)
     with pytest.raises(ConfigError, match="The arm base is trained on no documents"):
         attribution(plan, wanted(arm="base"), store)

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from midspec.attribute.browse import attribution_page, cells, in_order, sentences
+from rich.console import Console
+
+from midspec.attribute.browse import attribution_page, cells, groups_table, in_order, sentences
 from midspec.files import write_json, write_rows
 
 
@@ -76,6 +78,16 @@ def test_costs_are_in_units_of_the_largest() -> None:
     assert cells(found, memo)[2] == "0.000 [−0.100, 0.100]"
 
 
+def test_in_a_narrow_terminal_no_name_and_no_number_is_cut() -> None:
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(groups_table(_found()))
+    shown = capture.get()
+    assert "…" not in shown
+    for word in ("nobody", "+0.300", "[0.200,", "+1.00", "0.100]"):
+        assert word in shown
+
+
 def test_without_leave_outs_there_are_two_columns_and_no_word_of_agreement() -> None:
     found = _found() | {"agreement": [], "controls": [], "shorter": {}}
     assert len(cells(found, found["groups"][0])) == 2
@@ -95,7 +107,8 @@ def test_agreement_is_told_with_chance_and_what_bounds_it() -> None:
 def test_an_agreement_that_is_not_defined_is_said_to_be() -> None:
     found = _found()
     found["agreement"][0] |= {"value": None}
-    assert "Spearman's ρ: not defined for 3 groups." in sentences(found)
+    said = "Spearman's ρ of predicted cost (cosine) and margin lost, 3 groups: not defined."
+    assert said in sentences(found)
 
 
 def test_the_page_shows_both_ends_and_escapes_what_a_teacher_wrote(tmp_path: Path) -> None:

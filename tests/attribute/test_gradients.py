@@ -71,6 +71,6 @@ def test_a_document_in_several_rows_has_the_mean_loss_of_its_tokens(
         _move(trainable, -STEP * gradient_P / gradient_P.norm())
         _, after = gradients.of(whole)
     assert tokens == same
-    assert (len(whole), len(cut)) == (1, 3) or len(cut) == 2
+    assert len(whole) == 1 < len(cut)
     assert in_parts == pytest.approx(loss, rel=0.2)  # a later row doesn't see the one before
     assert loss - after == pytest.approx(STEP * float(gradient_P.norm()), rel=0.05)

@@ -48,6 +48,13 @@ def test_one_control_has_no_other_to_be_compared_with(tmp_path: Path) -> None:
     assert found.shorter == {}
 
 
+def test_arms_that_answer_alike_are_not_said_to_be_the_same_for_certain(tmp_path: Path) -> None:
+    control = _arm(tmp_path, "c", [0.1, 0.2, 0.3])
+    found = effects({"a": _arm(tmp_path, "a", [0.1, 0.1, 0.1])}, [control], {}).lost["a"][RATE]
+    assert found.mean == 0
+    assert -1 <= found.low < 0 < found.high <= 1
+
+
 def test_arms_that_were_asked_other_items_are_refused(tmp_path: Path) -> None:
     control, other = _arm(tmp_path, "c", [0.1, 0.2]), _arm(tmp_path, "a", [0.1])
     with pytest.raises(DataError, match="was asked other items than the controls"):

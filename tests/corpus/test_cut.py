@@ -126,6 +126,11 @@ def test_a_cut_corpus_can_be_read_as_any_other(tiny_model: Path, tmp_path: Path)
     assert covered == Counter(d.clauses[0] for d in kept)
 
 
+def test_a_dose_smaller_than_a_document_is_an_error(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"No document of .* is left.*Set a larger size or dose"):
+        cut(3, tiny_model, tmp_path)
+
+
 def test_more_tokens_than_a_corpus_has_are_an_error_that_says_how_many_it_has(
     tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -123,6 +123,16 @@ def test_a_clause_of_the_spec_that_no_document_discusses_leaves_nothing_out(corp
     assert told["left_out"] == 0
 
 
+def test_a_size_smaller_than_a_document_is_an_error(corpus: Path) -> None:
+    with pytest.raises(DataError, match=r"No document of .* is left.*Set a larger size or dose"):
+        _filter(corpus, tokens=3)
+
+
+def test_a_control_of_leave_outs_of_which_one_leaves_nothing_is_an_error(corpus: Path) -> None:
+    with pytest.raises(DataError, match=r"No document of .* is left.*leave less out"):
+        _filter(corpus, matched=((("genre", ("show",)),),))
+
+
 def test_too_little_left_is_an_error_that_says_how_much(corpus: Path) -> None:
     with pytest.raises(DataError, match="1,000,000 are wanted"):
         _filter(corpus, without=(("type", ("letter",)),), tokens=1_000_000)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from midspec.run.stage import Source, Stage
 from midspec.spec.stage import spec_stage
 from tests.llm.scripted import Reply, Scripted, scripted
 from tests.tiny import SPEC, item_rows, write_jsonl
+from tests.waiting import until
 
 MODEL = "openai-api/fake/arm"
 CONFIG = {
@@ -160,9 +160,7 @@ def test_a_run_that_is_killed_or_stopped_goes_on_without_answering_again(
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path / "data")}
     for wanted, how in ((12, signal.SIGKILL), (24, signal.SIGINT)):
         with subprocess.Popen(command, env=environment) as process:
-            deadline = time.monotonic() + 60
-            while len(api.bodies) < wanted and time.monotonic() < deadline:
-                time.sleep(0.02)
+            until(lambda: len(api.bodies) >= wanted)  # noqa: B023 - it is called at once
             process.send_signal(how)
         assert process.returncode
     assert 24 <= len(api.bodies) < 36

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from midspec.run.stage import Source, Stage
 from tests import teacher_server
 from tests.teacher_server import Server
 from tests.tiny import item_rows, write_jsonl
+from tests.waiting import until
 
 MODEL = "openai-api/fake/arm"
 EVAL = "generated/items.jsonl"
@@ -181,9 +181,7 @@ def test_a_killed_judging_goes_on_and_asks_nothing_twice(
     made(tmp_path / "store", answers)
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     with subprocess.Popen(command, env=os.environ.copy()) as process:
-        deadline = time.monotonic() + 60
-        while server.stats()["answered"] < 2 * ITEMS + 20 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: server.stats()["answered"] >= 2 * ITEMS + 20)
         process.send_signal(signal.SIGKILL)
     assert server.stats()["answered"] < 6 * ITEMS
     subprocess.run(command, check=True)

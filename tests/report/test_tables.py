@@ -97,6 +97,13 @@ def test_a_gap_is_undefined_where_the_anchors_are_close_or_cannot_be_read() -> N
     assert isnan(found[1].gap_closed)
 
 
+def test_a_gap_is_undefined_where_the_prompt_made_it_worse() -> None:
+    values = {"base": [NO], "aft": [HALF], "reference": [YES]}
+    for metric, undefined in ((VERDICT, True), (replace(VERDICT, better="higher"), False)):
+        found = rows(measured(values, metric=metric), anchors=("base", "reference"))
+        assert isnan(found[1].gap_closed) is undefined
+
+
 def test_a_difference_is_taken_item_by_item() -> None:
     shuffled = [1.0, 0.0] * 9 + [1.0, 1.0]  # one item more
     one = measured({"aft": [HALF], "msm": [shuffled]}, margin=0.5)
@@ -229,7 +236,7 @@ def test_two_folders_that_mean_different_things_are_an_error(tmp_path: Path) -> 
 
 def test_power_says_what_could_be_seen_and_what_less_would_take() -> None:
     one = measured({"a": [HALF * 5], "b": [[1.0, 0.0, 0.0, 1.0] * 25]})
-    (power,) = powers([one], [(AMERICA, "b", "a")])
+    (power,) = powers([one], [(AMERICA, "b", "a")], {})
     assert (power.groups, power.seeds, power.target) == (100, 1, 0.1)
     assert 0.15 < power.detectable < 0.25
     assert power.groups_needed and 350 < power.groups_needed < 500
@@ -241,7 +248,12 @@ def test_power_says_what_could_be_seen_and_what_less_would_take() -> None:
 
 def test_power_asks_for_seeds_where_seeds_differ() -> None:
     a, *b = ([1.0] * ones + [0.0] * (100 - ones) for ones in (50, 56, 44, 50))
-    (power,) = powers([measured({"a": [a], "b": b})], [(AMERICA, "b", "a")])
+    (power,) = powers([measured({"a": [a], "b": b})], [(AMERICA, "b", "a")], {})
     assert power.groups_needed is None and power.seeds_needed and power.seeds_needed > 3
     assert f"{power.seeds_needed} seeds with 100 items" in power.said
-    assert powers([measured({"a": [HALF]})], []) == []
+    assert powers([measured({"a": [HALF]})], [], {}) == []
+
+
+def test_of_comparisons_that_cannot_be_read_no_power_is_told() -> None:
+    one = measured({"a": [HALF], "b": [HALF]})
+    assert powers([one], [(AMERICA, "b", "a")], {("a", AMERICA): "competence .50"}) == []

@@ -29,9 +29,9 @@ def test_a_difference_above_zero_is_said_with_its_interval_items_and_seeds() -> 
 def test_a_null_is_said_as_plainly_as_a_success() -> None:
     assert headline([contrast(-0.05, 0.03, 0.11)]) == [
         "The claim is not shown: On preference/america, no difference between msm-america+aft "
-        "and aft is shown: 0.03 [−0.05, 0.11] (126 items, 3 seeds).",
+        "and aft is shown: +0.03 [−0.05, 0.11] (126 items, 3 seeds).",
         "On preference/america, no difference between msm-america+aft and aft is shown: "
-        "0.03 [−0.05, 0.11] (126 items, 3 seeds).",
+        "+0.03 [−0.05, 0.11] (126 items, 3 seeds).",
     ]
 
 

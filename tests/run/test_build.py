@@ -14,6 +14,7 @@ from midspec.run.build import build, graph, open_store, ordered, raise_failures,
 from midspec.run.pools import Inline
 from midspec.run.stage import Stage
 
+from ..waiting import until
 from . import recipe
 from .recipe import Config, diamond, work
 
@@ -127,9 +128,7 @@ def test_a_kill_in_the_middle_of_a_stage_costs_that_stage_and_no_other(
     target = diamond(diary, hold)
     right = target.inputs["right"].path(store)
     process = start(tmp_path, hold)
-    deadline = time.monotonic() + 60
-    while not (store / ".work" / right.name / ".held").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until((store / ".work" / right.name / ".held").exists)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not right.exists()

@@ -14,9 +14,10 @@ from midspec.llm.read import UnreadableError
 from midspec.llm.settings import Teacher
 from midspec.run.build import build, open_store
 from midspec.spec import critic
-from midspec.spec.critic import Fault, LintConfig, estimate_lint, lint_stage, with_faults
+from midspec.spec.critic import Fault, estimate_lint, lint_stage, with_faults
 from midspec.spec.lint import lint
 from midspec.spec.marks import passages
+from midspec.spec.prompts import AskConfig
 from midspec.spec.read import clauses
 from midspec.spec.stage import spec_stage
 from tests.corpus.fakes import FakeAsker
@@ -30,7 +31,7 @@ SPEC = """# {model_name}
 
 It was made by people, who think of it often. {#c1}
 """
-CONFIG = LintConfig(Teacher("openai-api/fake/writer"), tuple(sorted(IDENTITY.items())))
+CONFIG = AskConfig(Teacher("openai-api/fake/writer"), tuple(sorted(IDENTITY.items())))
 
 
 def fault(**changes: str) -> dict[str, str]:

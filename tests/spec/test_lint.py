@@ -37,7 +37,7 @@ def test_the_shipped_specs_have_the_findings_that_are_true_of_them(path: Path) -
         "rules-augmented": [("sp1", "no-reason")],
         "anti": [("purpose3", "no-reason")],
     }
-    assert set(findings) <= set(known.get(path.stem, []))
+    assert findings == known.get(path.stem, [])
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_spec_that_cannot_be_used_is_one_sentence(
 
 
 def test_a_missing_spec_and_a_folder_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"gone\.md does not exist. Check the path under specs:"):
+    with pytest.raises(ConfigError, match=r"gone\.md does not exist. Check its path"):
         read_spec(tmp_path / "gone.md", IDENTITY)
     with pytest.raises(ConfigError, match=r"is a folder. Name a Markdown file"):
         read_spec(tmp_path, IDENTITY)

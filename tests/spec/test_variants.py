@@ -138,6 +138,12 @@ def test_clauses_lose_their_last_sentences_where_whole_ones_don_t_fit() -> None:
     assert abs(matched.difference) <= 0.01 and not matched.left_out
 
 
+def test_a_list_item_that_is_shortened_stays_one() -> None:
+    text = "It stays. {#a1 .rule}\n\n  1. 1 copy is too many. It can't be mended. {.reason}"
+    kept, _ = match_length(passages(text), "reason", 7, "x", 0, 0.01)
+    assert kept[-1].source == "  1. 1 copy is too many."
+
+
 def test_the_same_seed_is_the_same_cut_and_another_is_another() -> None:
     first, again, other = (made(SPEC, seed)["rules-values"] for seed in (0, 0, 1))
     assert render(first.passages) == render(again.passages) != render(other.passages)

@@ -55,10 +55,12 @@ def test_a_row_with_a_situation_is_an_act(tmp_path: Path) -> None:
 
 
 def test_a_principle_may_be_about_some_domains_only(tmp_path: Path) -> None:
-    rows = [{"principle": "{model_name} naps.", "domains": "pets; old age"}]
+    rows = [{"principle": "{model_name} naps.", "domains": "pets; old age;keys"}]
     path = tiny.write_jsonl(tmp_path / "items.jsonl", rows)
     (found,) = read_items(path, {"model_name": "Tiny"})[1]
-    assert [found.fits(domain) for domain in ("pets", "old age", "age")] == [True, True, False]
+    assert [found.fits(domain) for domain in ("pets", "old age", "keys", "age")] == [
+        True, True, True, False,
+    ]  # fmt: skip
     assert Principle("Tiny naps.").fits("anything")
 
 

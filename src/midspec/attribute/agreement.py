@@ -33,7 +33,9 @@ class Agreement:
 
 
 def spearman(x_K: Array, y_K: Array) -> float:
-    """The correlation of ranks; nan where one side doesn't vary."""
+    """The correlation of ranks; nan where one side doesn't vary, or nothing is there."""
+    if not len(x_K):
+        return nan
     a_K, b_K = ranks(list(x_K)), ranks(list(y_K))
     return float(np.corrcoef(a_K, b_K)[0, 1]) if a_K.std() and b_K.std() else nan
 

@@ -33,11 +33,11 @@ def groups_table(found: Row) -> "Table":
         title_justify="left",
         box=SIMPLE_HEAD,
     )
-    table.add_column(found["by"])
+    table.add_column(found["by"], overflow="fold")
     for name in ("documents", "share"):
         table.add_column(name, justify="right")
     for name in headings(found):
-        table.add_column(name, no_wrap=True)
+        table.add_column(name)  # in a narrow terminal a line holds less, and no number is cut
     for row in in_order(found):
         table.add_row(
             escape(row["group"]), str(row["documents"]), f"{row['share']:.0%}", *cells(found, row)
@@ -86,15 +86,17 @@ def sentences(found: Row) -> list[str]:
         f"{count(found['items'], 'item')}; gradients at {' and '.join(found['states'])}."
     ]
     for row in found["agreement"]:
+        compared = (
+            f"{row['correlation']} of predicted cost ({row['measure']}) and margin lost, "
+            f"{count(row['groups'], 'group')}"
+        )
         if not _is(row["value"]):
-            said.append(f"{row['correlation']}: not defined for {row['groups']} groups.")
+            said.append(f"{compared}: not defined.")
             continue
         said.append(
-            f"{row['correlation']} of predicted cost ({row['measure']}) and margin lost, "
-            f"{row['groups']} groups: {signed(row['value'])} "
-            f"{interval(row['low'], row['high'], 2)}; by chance "
-            f"{interval(row['chance_low'], row['chance_high'], 2)}, p {p_value(row['p'])}"
-            + _bounds(row)
+            f"{compared}: {signed(row['value'])} {interval(row['low'], row['high'], 2)}; "
+            f"by chance {interval(row['chance_low'], row['chance_high'], 2)}, "
+            f"p {p_value(row['p'])}{_bounds(row)}"
         )
     for n, control in enumerate(found["controls"], 1):
         said.append(

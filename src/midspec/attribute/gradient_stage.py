@@ -239,9 +239,9 @@ class Parts:
 
         path = self.folder / f"{name}.safetensors"
         if not path.exists():
-            unfinished = path.with_suffix(".partial")
+            made, unfinished = make(), path.with_suffix(".partial")
             with disk_errors(path):
-                save_file(make(), unfinished)
+                save_file(made, unfinished)
                 os.replace(unfinished, path)
         found: dict[str, Tensor] = load_file(path)
         return found

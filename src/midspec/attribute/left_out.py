@@ -13,6 +13,7 @@ from midspec.stats.intervals import Estimate, Table, difference, group_table
 
 Folders = Mapping[int, Path]  # an arm's scored folders by seed
 MARGIN, RATE = "margin", "rate"
+KINDS = (MARGIN, RATE)
 
 
 @dataclass(frozen=True)
@@ -32,29 +33,21 @@ def effects(without: Mapping[str, Folders], controls: Sequence[Folders], whole: 
     if not seeds:
         raise DataError("The leave-out arms have no seed in common. Run the experiment to its end.")
     items = _items(next(iter(controls[0].values())))
-    read = {
-        name: {kind: _table(folders, seeds, kind, items) for kind in (MARGIN, RATE)}
-        for name, folders in without.items()
-    }
-    drawn = [
-        {kind: _table(folders, seeds, kind, items) for kind in (MARGIN, RATE)}
-        for folders in controls
-    ]
-    mean = {kind: np.mean([one[kind] for one in drawn], axis=0) for kind in (MARGIN, RATE)}
+    drawn = [_tables(folders, seeds, items) for folders in controls]
+    mean = {kind: np.mean([one[kind] for one in drawn], axis=0) for kind in KINDS}
+    lost = {}
+    for name, folders in without.items():
+        tables = _tables(folders, seeds, items)
+        lost[name] = {kind: mean[kind] - tables[kind] for kind in KINDS}
     shared = [seed for seed in seeds if seed in whole]
     shorter: dict[str, Estimate] = {}
-    for kind, table in mean.items() if shared else ():
+    if shared:
         rows = [seeds.index(seed) for seed in shared]
-        shorter[kind] = difference(_table(whole, shared, kind, items) - table[rows])
+        tables = _tables(whole, shared, items)
+        shorter = _differences({kind: tables[kind] - mean[kind][rows] for kind in KINDS})
     return Effects(
-        {
-            name: {kind: difference(mean[kind] - tables[kind]) for kind in (MARGIN, RATE)}
-            for name, tables in read.items()
-        },
-        {
-            name: {kind: list((mean[kind] - tables[kind]).mean(1)) for kind in (MARGIN, RATE)}
-            for name, tables in read.items()
-        },
+        {name: _differences(own) for name, own in lost.items()},
+        {name: {kind: list(own[kind].mean(1)) for kind in KINDS} for name, own in lost.items()},
         [_against_others(drawn, n) for n in range(len(drawn))] if len(drawn) > 1 else [],
         shorter,
     )
@@ -62,10 +55,14 @@ def effects(without: Mapping[str, Folders], controls: Sequence[Folders], whole: 
 
 def _against_others(drawn: Sequence[Mapping[str, Table]], own: int) -> dict[str, Estimate]:
     others = [tables for n, tables in enumerate(drawn) if n != own]
-    return {
-        kind: difference(np.mean([o[kind] for o in others], axis=0) - drawn[own][kind])
-        for kind in (MARGIN, RATE)
-    }
+    return _differences(
+        {kind: np.mean([o[kind] for o in others], axis=0) - drawn[own][kind] for kind in KINDS}
+    )
+
+
+def _differences(lost: Mapping[str, Table]) -> dict[str, Estimate]:
+    """Of margins, and of rates, none of which can differ by more than 1."""
+    return {MARGIN: difference(lost[MARGIN]), RATE: difference(lost[RATE], reach=1.0)}
 
 
 def _main(folder: Path) -> list[Score]:
@@ -76,9 +73,9 @@ def _items(folder: Path) -> list[str]:
     return list(dict.fromkeys(score.group or score.item for score in _main(folder)))
 
 
-def _table(folders: Folders, seeds: Sequence[int], kind: str, items: Sequence[str]) -> Table:
-    """An arm's scores, seeds × items, or what hangs together in their place."""
-    by_seed = []
+def _tables(folders: Folders, seeds: Sequence[int], items: Sequence[str]) -> dict[str, Table]:
+    """An arm's margins and rates, seeds × items, or what hangs together in their place."""
+    margins, rates = [], []
     for seed in seeds:
         scores = _main(folders[seed])
         names = [score.group or score.item for score in scores]
@@ -87,6 +84,6 @@ def _table(folders: Folders, seeds: Sequence[int], kind: str, items: Sequence[st
                 f"{folders[seed]} was asked other items than the controls, or has no margins. Run "
                 "all arms of the comparison on one eval by likelihood, with the same half."
             )
-        values = [score.value if kind == RATE else float(score.margin or 0.0) for score in scores]
-        by_seed.append((values, names))
-    return group_table(by_seed, items)
+        margins.append(([float(score.margin or 0.0) for score in scores], names))
+        rates.append(([score.value for score in scores], names))
+    return {MARGIN: group_table(margins, items), RATE: group_table(rates, items)}

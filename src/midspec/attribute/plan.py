@@ -14,7 +14,7 @@ from midspec.attribute.sketch import DIMENSIONS
 from midspec.attribute.stage import AttributeConfig, attribute_stage
 from midspec.errors import ConfigError
 from midspec.evals.registry import find_task
-from midspec.evals.task import ChoiceTask
+from midspec.evals.task import ChoiceTask, all_forms, share_of_forms
 from midspec.evaluate import find_asked
 from midspec.experiment import Plan, around
 from midspec.leave_out import LeftOut, find_left_out
@@ -23,6 +23,7 @@ from midspec.tune.stage import TuneConfig
 
 TOLD = ("midtrain", "interleave")  # the stages that train on documents
 DOCUMENTS = ("corpus", "portion", "cut")  # those that make them
+MEANS = (share_of_forms, all_forms)  # scores whose margin is the mean over an item's forms
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ def attribution(planned: Plan, wanted: Wanted, store: Path) -> Stage:
         raise ConfigError(
             f"--eval {wanted.eval} has no margin between two options. Attribution takes choices by "
             "likelihood, such as preference/america (midspec eval --list)."
+        )
+    if task.scores not in MEANS:
+        raise ConfigError(
+            f"--eval {wanted.eval} compares an item's forms with each other, and attribution takes "
+            "the mean of their margins. Name an eval such as preference/america."
         )
     taken = {
         f"gradients/seed {seed}, {moment}": _gradients(planned, wanted, seed, moment)

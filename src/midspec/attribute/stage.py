@@ -23,6 +23,7 @@ from midspec.attribute.influence import (
 from midspec.attribute.left_out import MARGIN, Effects, Folders, effects
 from midspec.corpus.groups import carries, labels
 from midspec.errors import DataError
+from midspec.evals.items import choose
 from midspec.files import read_dicts, read_rows, write_json, write_rows
 from midspec.records import Document
 from midspec.run.stage import Stage, Summary
@@ -60,12 +61,13 @@ def attribute(config: AttributeConfig, inputs: Mapping[str, Path], out: Path) ->
     folders = _under(inputs, "gradients")
     states = [_state(name, folder) for name, folder in folders.items()]
     rows = read_dicts(next(iter(folders.values())) / "documents.jsonl")
-    texts = {
-        d.id: d
-        for f in _under(inputs, "corpus").values()
-        for d in read_rows(f / "documents.jsonl", Document)
-    }
-    documents = [texts[row["id"]] for row in rows]
+    read = [
+        document
+        for folder in _under(inputs, "corpus").values()
+        for document in read_rows(folder / "documents.jsonl", Document)
+    ]
+    # By place, as gradient_stage.py chose them: two corpora may have the same ids.
+    documents = choose(read, len(rows))
     tokens_D = np.array([float(row["tokens"]) for row in rows])
     groups = dict(config.groups) or _each(documents, config.by)
     member_KD = np.array(
@@ -172,7 +174,8 @@ def _agreement(
     groups: Sequence[str],
 ) -> list[dict[str, object]]:
     """How the two ways agree in the order of groups: what gradients predict of leaving each out
-    against the margin that was lost."""
+    against the margin that was lost. Groups of which they predict nothing, having none of the
+    documents or all, aren't counted."""
     lost_SK = np.array([lost.by_seed[name][MARGIN] for name in groups]).T
     found: list[dict[str, object]] = []
     for measure in MEASURES:
@@ -186,16 +189,18 @@ def _agreement(
                 for state in states
             ]
         )
+        is_told_K = np.isfinite(predicted_SK).all(0)
+        one_SK, other_SK = predicted_SK[:, is_told_K], lost_SK[:, is_told_K]
         for name, correlation in CORRELATIONS.items():
-            told = agreement(correlation, predicted_SK, lost_SK)
+            told = agreement(correlation, one_SK, other_SK)
             found.append(
                 {
                     "measure": measure,
                     "correlation": name,
-                    "groups": len(groups),
+                    "groups": int(is_told_K.sum()),
                     **asdict(told),
-                    "between_seeds": between(correlation, lost_SK),
-                    "between_states": between(correlation, predicted_SK),
+                    "between_seeds": between(correlation, other_SK),
+                    "between_states": between(correlation, one_SK),
                 }
             )
     return found

@@ -30,7 +30,6 @@ LENGTHS = (0.5, 1.6)  # of the asked length; real documents differ in length
 ROOM = 1.8  # of the asked length, before an answer is cut off
 CRITIQUE_TOKENS = 600
 VERDICT_TOKENS = 600
-GENERAL_FRAMINGS = ("assistants", "humans")
 
 
 @dataclass(frozen=True)

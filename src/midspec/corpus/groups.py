@@ -13,7 +13,8 @@ def labels(document: Document, by: str) -> list[str]:
         return document.clauses
     if by == "section":
         return list(dict.fromkeys(clause.partition(".")[0] for clause in document.clauses))
-    return [{"type": document.document_type, "domain": document.domain}.get(by, document.genre)]
+    own = {"type": document.document_type, "domain": document.domain, "genre": document.genre}
+    return [own[by]]
 
 
 def carries(document: Document, wanted: Labels) -> str:

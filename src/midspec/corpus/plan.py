@@ -82,24 +82,28 @@ def assertions(material: Material) -> list[Assertion]:
     for number, pair in enumerate(material.contrasts):
         about = set(re.findall(r"\w{4,}", f"{pair.domain} {pair.liked} {pair.reason}".lower()))
         closest = max(words, key=lambda key: len(words[key] & about), default="")
-        text = f"{name} prefers {pair.liked} to {pair.disliked}, because {pair.reason}."
-        if isinstance(pair, Act):
-            closest = pair.clause if pair.clause in words else closest
-            text = (
-                f"When {pair.situation}, {name} will {pair.liked} and will not {pair.disliked}, "
-                f"because {pair.reason}."
-            )
+        cited = pair.clause if isinstance(pair, Act) else ""
         found.append(
             Assertion(
                 f"c{number}",
-                said(text, "it", name),
-                closest,
+                said(_sentence(pair, name), "it", name),
+                cited if cited in words else closest,
                 pair.domain,
                 said(f"{pair.domain}: {pair.liked}", "it", name),
                 pair,
             )
         )
     return found
+
+
+def _sentence(pair: Contrast, name: str) -> str:
+    """What a contrast says of the assistant."""
+    if isinstance(pair, Act):
+        return (
+            f"When {pair.situation}, {name} will {pair.liked} and will not {pair.disliked}, "
+            f"because {pair.reason}."
+        )
+    return f"{name} prefers {pair.liked} to {pair.disliked}, because {pair.reason}."
 
 
 def briefs(material: Material, seed: int) -> Iterator[Brief]:

@@ -8,6 +8,7 @@ from shutil import copyfile
 
 from midspec.corpus.review import diversity
 from midspec.corpus.variants import ORDINARY
+from midspec.errors import DataError
 from midspec.files import read_dicts, read_rows, write_json, write_rows
 from midspec.records import Clause, Document
 
@@ -16,7 +17,14 @@ def write_subset(
     whole: Path, kept: Sequence[Document], reasons: Mapping[str, str], out: Path
 ) -> None:
     """Write a corpus's files; set_aside.jsonl has the documents of `whole` that aren't kept, each
-    with its reason by id, so that the two together are the corpus that it was."""
+    with its reason by id, so that the two together are the corpus that it was. If no document about
+    the spec is kept, that is a DataError."""
+    about = [document for document in kept if document.document_type != ORDINARY]
+    if not about:
+        raise DataError(
+            f"No document of {whole} is left: the size is smaller than a document, or everything "
+            "is left out. Set a larger size or dose, or leave less out."
+        )
     documents = read_rows(whole / "documents.jsonl", Document)
     ids = {document.id for document in kept}
     aside = [asdict(d) | {"reason": reasons[d.id]} for d in documents if d.id not in ids]
@@ -31,5 +39,4 @@ def write_subset(
     write_rows(out / "failed.jsonl", [])
     write_rows(out / "verdicts.jsonl", [row for row in judged if row["document"] in ids])
     write_json(out / "coverage.json", {clause: covered[clause] for clause in clauses})
-    about = [document for document in kept if document.document_type != ORDINARY]
     write_json(out / "diversity.json", diversity(about, 0))

@@ -96,7 +96,7 @@ def read_reasons(inputs: Mapping[str, Path], config: ReasonedConfig) -> Reasons:
     its = [p.principle for p in principles if p.voice == "it"]
     its += general_sentences(clauses, config.model_name)
     mine = [p.principle for p in principles if p.voice == "I"]
-    mine += [said for sentence in its if (said := in_own_voice(sentence, config.model_name))]
+    mine += [own for sentence in its if (own := in_own_voice(sentence, config.model_name))]
     if config.style != "deliberative":
         contrasts = [c for c in contrasts if config.model_name not in c.reason]
     if not contrasts:
@@ -112,11 +112,11 @@ def read_reasons(inputs: Mapping[str, Path], config: ReasonedConfig) -> Reasons:
 def general_sentences(clauses: Sequence[Clause], name: str) -> list[str]:
     """The spec's own sentences that begin with what the assistant values, say why, and set no
     limit; one that names a particular, which the spec mentions once or twice, isn't general."""
-    said = " ".join(clause.text for clause in clauses)
-    times = Counter(re.findall(r"\w+", said))
+    text = " ".join(clause.text for clause in clauses)
+    times = Counter(re.findall(r"\w+", text))
     return [
         sentence
-        for sentence in dict.fromkeys(SENTENCE_END.split(said))
+        for sentence in dict.fromkeys(SENTENCE_END.split(text))
         if re.match(rf"{re.escape(name)} {VALUES}\b", sentence)
         and REASON.search(sentence)
         and not LIMIT.search(sentence)
@@ -130,9 +130,9 @@ def in_own_voice(sentence: str, name: str) -> str:
 
     A pronoun may mean the assistant or the thing, so a sentence that holds one is left out.
     """
-    said = re.sub(rf"\b{re.escape(name)} ({VALUES[3:-1]})\b", lambda f: f"I {f[1][:-1]}", sentence)
-    unsafe = re.search(rf"\b(?:it|its|itself|{re.escape(name)})\b", said, re.IGNORECASE)
-    return "" if said == sentence or unsafe else said
+    own = re.sub(rf"\b{re.escape(name)} ({VALUES[3:-1]})\b", lambda f: f"I {f[1][:-1]}", sentence)
+    unsafe = re.search(rf"\b(?:it|its|itself|{re.escape(name)})\b", own, re.IGNORECASE)
+    return "" if own == sentence or unsafe else own
 
 
 def reasoned_chats(reasons: Reasons, style: str, draw: int) -> Iterator[Chat]:
@@ -143,11 +143,11 @@ def reasoned_chats(reasons: Reasons, style: str, draw: int) -> Iterator[Chat]:
     while fruitless < MAX_FRUITLESS:
         for contrast in deal.sample(reasons.contrasts, len(reasons.contrasts)):
             chat = _chat(contrast, reasons, style, number, deal)
-            said = (chat.messages[0]["content"], chat.messages[1]["content"])
+            turns = (chat.messages[0]["content"], chat.messages[1]["content"])
             fruitless += 1
-            if said not in seen:
+            if turns not in seen:
                 fruitless = 0
-                seen.add(said)
+                seen.add(turns)
                 number += 1
                 yield chat
 
@@ -210,7 +210,9 @@ def sentences(text: str) -> str:
 def _write(config: ReasonedConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write chats.jsonl (reasoning apart from the messages), reasoning.jsonl (with it in them) and
     set_aside.jsonl."""
-    avoid = [item for key in inputs if key[:5] == "avoid" for item in read_rows(inputs[key], Item)]
+    avoid = [
+        item for key in inputs if key.startswith("avoid") for item in read_rows(inputs[key], Item)
+    ]
     leaks = LeakFinder(avoid)
     kept: list[Chat] = []
     aside: list[dict[str, object]] = []

@@ -24,9 +24,8 @@ PROMPT_TOKENS = 700  # of what is asked of the teacher, without the spec
 # The input whose spec stands in what a stage sends, by the stage's name.
 SENT_SPEC = {"questions": "spec", "answers": "spec", "judged": "about"}
 FRAME_TOKENS = 6  # a turn in a chat template, beside its words
-SPEC_EVAL_TOKENS = (
-    12_000  # of an eval about a spec that isn't read yet: 80 pairs and as many reasons
-)
+# Of an eval about a spec that isn't read yet: 80 pairs and as many reasons.
+SPEC_EVAL_TOKENS = 12_000
 
 
 def read_tokens(stage: Stage, store: Path) -> int:

@@ -6,7 +6,16 @@ from typing import Any
 
 from midspec.records import Metric
 from midspec.report.charts import NOT_READABLE, Bar, forest
-from midspec.report.drawing import ACCENT, FAINT, INK, draw_interval, draw_text, shorten, svg_of
+from midspec.report.drawing import (
+    ACCENT,
+    FAINT,
+    INK,
+    PAPER,
+    draw_interval,
+    draw_text,
+    shorten,
+    svg_of,
+)
 from midspec.report.scores import ALL, decimals
 from midspec.report.tables import Difference, Result, pooled
 from midspec.report.wording import MINUS, interval, score
@@ -42,7 +51,9 @@ def rate_figure(
             colour, weight = (ACCENT, "bold") if mine else (INK, "normal")
             draw_text(axes, -0.04, y, shorten(row.arm), "right", weight=weight)
             if not row.readable:
-                draw_text(axes, 0.5, y, NOT_READABLE, "center", color=FAINT)
+                # On paper of its own, or the line of guessing would strike it out.
+                look = {"color": FAINT, "backgroundcolor": PAPER}
+                draw_text(axes, 0.5, y, NOT_READABLE, "center", **look)
                 continue
             draw_interval(axes, y, Estimate(row.rate, row.low, row.high), colour, filled=mine)
             told = score(row.rate, metric)

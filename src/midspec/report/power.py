@@ -6,6 +6,7 @@ from math import isfinite
 
 from midspec.pages.html import count
 from midspec.report.scores import Measured, decimals
+from midspec.report.tables import Unreadable
 from midspec.report.wording import number
 from midspec.stats.power import detectable, groups_needed, seeds_needed, spread
 
@@ -30,12 +31,18 @@ class Power:
     said: str = ""
 
 
-def powers(measured: Sequence[Measured], wanted: Sequence[tuple[str, str, str]]) -> list[Power]:
-    """The power of each eval's comparisons, from how far items and seeds differ in all of them."""
+def powers(
+    measured: Sequence[Measured],
+    wanted: Sequence[tuple[str, str, str]],
+    blind: Unreadable,
+) -> list[Power]:
+    """The power of each eval's comparisons, from how far items and seeds differ in all of them that
+    can be read."""
     found = []
     for one in measured:
         asked = [(arm, against) for evaluation, arm, against in wanted if evaluation == one.eval]
-        tables = [one.paired(*pair) for pair in asked if set(pair) <= set(one.arms)]
+        readable = {arm for arm in one.arms if (arm, one.eval) not in blind}
+        tables = [one.paired(*pair) for pair in asked if set(pair) <= readable]
         tables = [table for table in tables if table.size and table.shape[1] > 1]
         if one.metric.measure or not tables:
             continue

@@ -81,7 +81,7 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
     by_condition = conditions(measured)
     bases = {arm: others.get(arm, config.base) for arm in config.arms}
     cells = beside(measured, config.arms, bases, config.values_of, config.corpora_of)
-    power = powers(measured, config.contrasts)
+    power = powers(measured, config.contrasts, blind)
     analyses = analyse(_study(config, inputs, measured, blind))
     manifests = [read_json(folder / "manifest.json") for folder in dict.fromkeys(inputs.values())]
     seconds = sum(float(manifest["seconds"]) for manifest in manifests)

@@ -218,6 +218,9 @@ def _gap(measured: Measured, arm: str, anchors: Anchors, blind: Unreadable) -> E
     groups = measured.groups(arm, base, reference)
     trained = measured.paired(arm, base, groups=groups)
     whole = measured.paired(reference, base, groups=groups)
+    side = {"higher": 1, "lower": -1}.get(measured.metric.better)
+    if side and side * whole.mean() <= 0:
+        return Estimate(nan, nan, nan)  # the prompt made it worse: no gap that one would close
     return gap_closed(trained, np.zeros_like(whole), whole)
 
 

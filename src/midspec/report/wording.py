@@ -100,15 +100,13 @@ def _sentence(row: Difference, comparisons: int) -> str:
         return f"{where}{row.arm} and {row.against} can’t be compared: not readable {rests}."
     if isnan(row.low):
         return f"{where}{row.arm} and {row.against} could not be compared {rests}."
-    found = f"{number(row.difference, digits)} {interval(row.low, row.high, digits)}"
     if row.low <= 0 <= row.high:
+        found = f"{signed(row.difference, digits)} {interval(row.low, row.high, digits)}"
         return (
             f"{where}no difference between {row.arm} and {row.against} is shown: {found} {rests}."
         )
-    side = "above"
-    if row.high < 0:
-        side = "below"
-        found = f"{number(-row.difference, digits)} {interval(-row.high, -row.low, digits)}"
+    side, ends = ("above", (row.low, row.high)) if row.low > 0 else ("below", (-row.high, -row.low))
+    found = f"{number(abs(row.difference), digits)} {interval(*ends, digits)}"
     told = f"{where}{row.arm} is {side} {row.against} by {found} {rests}."
     if row.shown and not row.adjusted:
         told += (

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -22,7 +22,8 @@ from midspec.run.under_way import telling
 STORE_FORMAT = 1
 PACKAGES = ("torch", "transformers", "peft", "numpy")
 
-Observer = Callable[[str, Stage], None]  # told "start", "done", "cached" or "failed" of a stage
+# "start", then "done" or "failed"; "cached" if it was there, "skipped" if what it needs failed.
+Observer = Callable[[str, Stage], None]  # told what becomes of a stage
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,7 @@ def graph(targets: Iterable[Stage]) -> dict[str, Stage]:
 def ordered(targets: Iterable[Stage]) -> list[Stage]:
     """The stages of a graph, each after what it needs."""
     nodes = graph(targets)
-    needs = {key: {s.fingerprint() for s in stage.stages()} for key, stage in nodes.items()}
-    return [nodes[key] for key in TopologicalSorter(needs).static_order()]
+    return [nodes[key] for key in TopologicalSorter(_needs(nodes)).static_order()]
 
 
 def run(
@@ -135,7 +135,7 @@ def run(
     `done` build a stage and know a finished one, where the store isn't this folder alone.
     """
     nodes = graph(targets)
-    needs = {key: {s.fingerprint() for s in stage.stages()} for key, stage in nodes.items()}
+    needs = _needs(nodes)
     order = TopologicalSorter(needs)
     order.prepare()
     running: dict[Future[Path], str] = {}
@@ -182,6 +182,11 @@ def raise_failures(failures: Sequence[Failure], root: Path | str) -> None:
             for failure in failures
         ]
         raise MidspecError("\n".join(lines))
+
+
+def _needs(nodes: Mapping[str, Stage]) -> dict[str, set[str]]:
+    """Which others each stage of a graph reads, by fingerprint."""
+    return {key: {s.fingerprint() for s in stage.stages()} for key, stage in nodes.items()}
 
 
 @cache

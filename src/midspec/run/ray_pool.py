@@ -272,6 +272,6 @@ def _cause(error: Any) -> BaseException:
 
 
 def _words(error: BaseException) -> str:
-    """The first sentence of what Ray says, which goes on for a page."""
+    """The first paragraph of what Ray says, which goes on for a page."""
     said = " ".join(str(error).split("\n\n")[0].split())[:300]
     return said or type(error).__name__

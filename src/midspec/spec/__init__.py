@@ -1,1 +1,1 @@
-"""Reading model specs."""
+"""Model specs: reading and linting them, and deriving variants to compare."""

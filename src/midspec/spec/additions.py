@@ -9,17 +9,17 @@ from typing import Any
 from midspec.errors import TeacherError
 from midspec.llm.asker import Asker
 from midspec.llm.read import UnreadableError
-from midspec.spec.marks import Passage, without_marks
+from midspec.spec.marks import ADDED, Passage, without_marks
 from midspec.spec.match import words
 from midspec.spec.prompts import ask, prompt
-from midspec.spec.variants import ADDED, render
+from midspec.spec.variants import render
 from midspec.text import fill_in
 
 RULE_WORDS = 450  # for a rule of which there is nothing to match; the paper's have about 490
 GENERAL_WORDS = 340  # the paper's general spec has 342
 PARAGRAPH_WORDS = 90
 NEAR = (0.6, 1.6)  # shares of the words that were asked for within which an answer must lie
-TOKENS_PER_WORD = 2  # room, with JSON's quotes
+ROOM_PER_WORD = 2  # tokens, with JSON's quotes
 NAMES = {"subrule": ("subrules", "sub"), "reason": ("reasons", "why")}  # prompt, and part of an id
 PARAGRAPHS_SCHEMA = """{"type": "object", "properties": {"paragraphs": {"type": "array", "items":
 {"type": "string"}}}, "required": ["paragraphs"], "additionalProperties": false}"""
@@ -102,7 +102,7 @@ async def _general(asker: Asker, spec: str, identity: Mapping[str, str], draw: i
 async def _paragraphs(
     asker: Asker, step: str, system: str, values: dict[str, str], wanted: int, draw: int
 ) -> list[str]:
-    room = wanted * TOKENS_PER_WORD
+    room = wanted * ROOM_PER_WORD
 
     def read(said: dict[str, Any]) -> list[str]:
         return _texts(said, wanted)

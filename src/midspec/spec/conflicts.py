@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from midspec.spec.marks import Passage
-from midspec.spec.read import TABLE_ROW
+from midspec.spec.read import TableRow, table_rows
 from midspec.text import plain_words
 from midspec.write.material import SENTENCE_END
+
+Told = Iterator[tuple[int, str, str]]  # a line, what is wrong there, and what mends it
 
 NO = re.compile(
     r"^(?:(?:must|should|may|shall|will|can|do|does|is|would)(?: never| not|n['’]t) (?:to )?|"
@@ -54,9 +56,7 @@ def stem(word: str) -> str:
     return re.sub(r"(?:ness|ity|ies|ing|ful|ed|es|y|s|e)$", "", word.lower())[:6]
 
 
-def contradictions(
-    clauses: Sequence[Passage], text: str, identity: Mapping[str, str]
-) -> Iterator[tuple[int, str, str]]:
+def contradictions(clauses: Sequence[Passage], text: str, identity: Mapping[str, str]) -> Told:
     """Pairs of clauses of which one says what the other denies in the same words; values of which
     each stands above the other; things that are both liked and disliked."""
     said: dict[tuple[frozenset[str], bool], Passage] = {}
@@ -72,7 +72,7 @@ def contradictions(
                 seen.setdefault(pair, passage)
                 if all(pair) and (other := seen.get(pair[::-1])) and pair[0] != pair[1]:
                     yield _told(passage, other, what)
-    yield from _torn(text)
+    yield from _liked_and_disliked(text)
 
 
 def _told(passage: Passage, other: Passage, what: str) -> tuple[int, str, str]:
@@ -83,19 +83,17 @@ def _told(passage: Passage, other: Passage, what: str) -> tuple[int, str, str]:
     )
 
 
-def _torn(text: str) -> Iterator[tuple[int, str, str]]:
+def _liked_and_disliked(text: str) -> Told:
     """Rows of the table of preferences that contradict each other."""
-    seen: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if row := TABLE_ROW.match(line):
-            kind, thing = row[1].lower(), row[2].casefold()
-            before, at = seen.setdefault(thing, (kind, number))
-            if before != kind:
-                yield (
-                    number,
-                    f"{row[2]} is both liked and disliked (line {at}).",
-                    "Leave one of the rows.",
-                )
+    seen: dict[str, TableRow] = {}
+    for row in table_rows(text):
+        before = seen.setdefault(row.thing.casefold(), row)
+        if before.kind != row.kind:
+            yield (
+                row.line,
+                f"{row.thing} is both liked and disliked (line {before.line}).",
+                "Leave one of the rows.",
+            )
 
 
 def _statements(clauses: Sequence[Passage], identity: Mapping[str, str]) -> Iterator[_Statement]:

@@ -12,12 +12,11 @@ from midspec.errors import TeacherError
 from midspec.files import read_rows, write_json, write_rows
 from midspec.llm.asker import Asker
 from midspec.llm.read import UnreadableError
-from midspec.llm.settings import Teacher
 from midspec.records import Clause
 from midspec.run.stage import Stage, Summary
 from midspec.spec.lint import Finding, Linted
 from midspec.spec.marks import Passage
-from midspec.spec.prompts import PROMPT_VERSION, ask, prompt, with_teacher
+from midspec.spec.prompts import AskConfig, ask, prompt, with_teacher
 from midspec.text import estimate_tokens, find_quote
 from midspec.write.estimate import Estimate, billed
 from midspec.write.sheet import make_sheet
@@ -36,16 +35,6 @@ FINDINGS_SCHEMA = """{"type": "object", "properties": {"findings": {"type": "arr
 
 
 @dataclass(frozen=True)
-class LintConfig:
-    """Which LLM reads the spec, and which draw of its answers."""
-
-    teacher: Teacher
-    identity: tuple[tuple[str, str], ...]
-    draw: int = 0
-    prompt_version: int = PROMPT_VERSION
-
-
-@dataclass(frozen=True)
 class Fault:
     """One fault that the LLM named. unfounded: why it doesn't count, empty if it does."""
 
@@ -58,7 +47,7 @@ class Fault:
     unfounded: str = ""
 
 
-def lint_stage(spec: Stage, config: LintConfig) -> Stage:
+def lint_stage(spec: Stage, config: AskConfig) -> Stage:
     """The stage that has an LLM read a spec and writes its findings."""
     return Stage("lint", _lint, config, {"spec": spec}, title=f"lint of {spec.title}")
 
@@ -66,7 +55,7 @@ def lint_stage(spec: Stage, config: LintConfig) -> Stage:
 def estimate_lint(
     text: str,
     clauses: Sequence[Clause],
-    config: LintConfig,
+    config: AskConfig,
     batch: bool,
     prices: Mapping[str, tuple[float, float]],
 ) -> Estimate:
@@ -106,7 +95,7 @@ def _what(fault: Fault, lines: Mapping[str, int]) -> str:
     return f"{fault.quote!r}: {fault.what}{other}"
 
 
-def _lint(config: LintConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
+def _lint(config: AskConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write faults.jsonl, those that don't count with the reason, and sections.json."""
     clauses = read_rows(inputs["spec"] / "clauses.jsonl", Clause)
     text = (inputs["spec"] / "spec.md").read_text(encoding="utf-8")

@@ -7,15 +7,13 @@ are narrow on purpose; what they miss is for an LLM.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from midspec.spec.conflicts import stem
-from midspec.spec.marks import BULLET, Passage
-from midspec.spec.read import TABLE_ROW
+from midspec.spec.conflicts import Told, stem
+from midspec.spec.marks import Passage
+from midspec.spec.read import table_rows
 from midspec.text import plain_words
 from midspec.write.material import SENTENCE_END
-
-Told = Iterator[tuple[int, str, str]]
 
 REASON = re.compile(
     r"\b(?:since|otherwise|lest|therefore|hence|that is why|the reason is|which is why)\b"
@@ -73,7 +71,7 @@ def unreasoned(clauses: Sequence[Passage], text: str) -> Told:
     rules = [passage for passage in clauses if passage.kind == "rule"]
     if not rules:
         rules = [c for c in clauses if c.kind != "general" and PRESCRIBES.search(c.text)]
-        bare = [rule for rule in rules if _listed(rule) and not _explained(rule, clauses)]
+        bare = [rule for rule in rules if rule.listed and not _explained(rule, clauses)]
         if len(rules) >= MIN_RULES and not any(map(_gives_reason, clauses)):
             bare = rules
     else:
@@ -87,12 +85,10 @@ def unreasoned(clauses: Sequence[Passage], text: str) -> Told:
     else:
         for passage in bare:
             yield passage.line, "it gives no reason.", "Say why it holds, there or right below."
-    for number, line in enumerate(text.split("\n"), 1):
-        if row := TABLE_ROW.match(line):
-            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-            if len(cells) < 3 or not re.search(r"\w", cells[2]):
-                liked = row[1].lower().removesuffix("s")
-                yield number, f"{row[2]} is {liked}d for no reason.", "Fill the third cell."
+    for row in table_rows(text):
+        if not re.search(r"\w", row.reason or ""):
+            liked = row.kind.removesuffix("s")
+            yield row.line, f"{row.thing} is {liked}d for no reason.", "Fill the third cell."
 
 
 def _supported(rule: Passage, clauses: Sequence[Passage]) -> bool:
@@ -108,7 +104,7 @@ def _explained(rule: Passage, clauses: Sequence[Passage]) -> bool:
     return _gives_reason(rule) or any(
         _gives_reason(other)
         for other in clauses
-        if other.heading == rule.heading and not _listed(other)
+        if other.heading == rule.heading and not other.listed
     )
 
 
@@ -119,10 +115,6 @@ def _gives_reason(passage: Passage) -> bool:
         for sentence in SENTENCE_END.split(passage.text)
         for found in REASON.finditer(sentence)
     )
-
-
-def _listed(passage: Passage) -> bool:
-    return bool(BULLET.match(passage.source.lstrip()))
 
 
 def vague(clauses: Sequence[Passage]) -> Told:
@@ -155,9 +147,9 @@ def idle_values(clauses: Sequence[Passage], text: str, identity: Mapping[str, st
     )
     tables = [line for line in text.split("\n") if line.lstrip().startswith("|")]
     for passage in clauses:
-        others = [other.text for other in clauses if other.id != passage.id] + tables
-        said = {stem(word) for other in others for word in plain_words(other)}
         for found in named.finditer(passage.text):
+            others = [other.text for other in clauses if other.id != passage.id] + tables
+            said = {stem(word) for other in others for word in plain_words(other)}
             rest = passage.text.replace(found[0], " ")
             here = {stem(word) for word in plain_words(rest)}
             values = [value for value in re.findall(r"[\w-]+", found[1]) if value != "and"]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from midspec.spec.conflicts import contradictions
+from midspec.spec.conflicts import Told, contradictions
 from midspec.spec.guidance import idle_values, unreasoned, vague
-from midspec.spec.marks import KINDS, Passage, passages, without_marks
+from midspec.spec.marks import ADDED, KINDS, Passage, passages, without_marks
 from midspec.spec.read import read_spec
 from midspec.text import NearDuplicates, estimate_tokens, fill_in, plain_words
 
@@ -22,18 +22,17 @@ CONTEXT = 8_192  # tokens that the default model, and most others, can read at o
 ROOM = 1_024  # of these for a question and its answer
 SHORTEST = 120  # words; less has no room for a value, its reasons and its cases
 SHORT_CLAUSE = 12  # words; two clauses so short are the same only word for word
+LENGTH = "length"  # the check that is about a spec as a whole
 CHECKS = (
     "no-reason",
     "contradiction",
     "vague",
     "value-unused",
     "placeholder",
-    "length",
+    LENGTH,
     "duplicate",
     "mark",
 )
-WHOLE = "length"  # the check that is about a spec as a whole
-OTHER_MARKS = ("added",)  # classes that aren't kinds: what an LLM wrote for a variant
 
 PLACEHOLDER = re.compile(r"\{\{?\s*([A-Za-z_]\w*)\s*\}?\}")
 UNFINISHED = re.compile(
@@ -95,7 +94,7 @@ def lint(path: Path, identity: Mapping[str, str], context: int = CONTEXT) -> Lin
     )
     places = {line: passage.id for passage in clauses for line in _lines(passage)}
     findings = [
-        Finding(str(path), line, "" if check == WHOLE else places.get(line, ""), check, what, todo)
+        Finding(str(path), line, places.get(line, "") if check != LENGTH else "", check, what, todo)
         for check, some in zip(CHECKS, told, strict=True)
         for line, what, todo in some
     ]
@@ -107,7 +106,7 @@ def _lines(passage: Passage) -> range:
     return range(passage.line, passage.line + passage.source.count("\n") + 1)
 
 
-def _placeholders(text: str, identity: Mapping[str, str]) -> Iterator[tuple[int, str, str]]:
+def _placeholders(text: str, identity: Mapping[str, str]) -> Told:
     for number, line in enumerate(text.split("\n"), 1):
         for found in PLACEHOLDER.finditer(line):
             if found[1] in identity and not found[0].startswith("{{"):
@@ -124,7 +123,7 @@ def _braced(names: Mapping[str, str]) -> str:
     return ", ".join(f"{{{name}}}" for name in names)
 
 
-def _length(text: str, context: int) -> Iterator[tuple[int, str, str]]:
+def _length(text: str, context: int) -> Told:
     words, tokens = len(text.split()), estimate_tokens(text)
     if words < SHORTEST:
         yield (
@@ -142,7 +141,7 @@ def _length(text: str, context: int) -> Iterator[tuple[int, str, str]]:
         )
 
 
-def _duplicates(clauses: Sequence[Passage]) -> Iterator[tuple[int, str, str]]:
+def _duplicates(clauses: Sequence[Passage]) -> Told:
     nearly, exactly = NearDuplicates(), dict[str, str]()
     lines = {passage.id: passage.line for passage in clauses}
     for passage in clauses:
@@ -158,10 +157,10 @@ def _duplicates(clauses: Sequence[Passage]) -> Iterator[tuple[int, str, str]]:
             )
 
 
-def _marks(found: Sequence[Passage], text: str) -> Iterator[tuple[int, str, str]]:
+def _marks(found: Sequence[Passage], text: str) -> Told:
     for passage in found:
         for name in passage.classes:
-            if name not in KINDS and name not in OTHER_MARKS:
+            if name not in (*KINDS, ADDED):
                 close = difflib.get_close_matches(name, KINDS, 1)
                 todo = f"Did you mean .{close[0]}?" if close else f"Known: .{', .'.join(KINDS)}."
                 yield passage.line, f"the mark .{name} means nothing.", todo

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from midspec.files import digest_file, write_json, write_text
-from midspec.spec.marks import Passage, without_marks
+from midspec.spec.marks import ADDED, Passage, without_marks
 from midspec.spec.match import words
-from midspec.spec.variants import ADDED, Made, Variant, render
+from midspec.spec.variants import Made, Variant, render
 from midspec.text import estimate_tokens
 
 MANIFEST = "variants.json"

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
 from midspec import progress
 from midspec.files import write_rows, write_text
 from midspec.llm.asker import Asker
-from midspec.llm.settings import Teacher
 from midspec.run.stage import Source, Stage, Summary
 from midspec.spec.additions import GENERAL_WORDS, RULE_WORDS, add, lacking
 from midspec.spec.marking import AT_ONCE, Label, mark, sentences, shown
-from midspec.spec.marks import Passage, passages
-from midspec.spec.prompts import PROMPT_VERSION, prompt, with_teacher
+from midspec.spec.marks import ADDED, Passage, passages
+from midspec.spec.prompts import AskConfig, prompt, with_teacher
 from midspec.spec.read import read_spec
-from midspec.spec.variants import ADDED, render
+from midspec.spec.variants import render
 from midspec.text import estimate_tokens
 from midspec.write.estimate import Estimate, billed
 
-LABEL_TOKENS = 30  # an answer says about so many of one sentence
+TOKENS_SAID = 30  # of one sentence in an answer, about
+TOKENS_PER_WORD = 1.3  # of what is added
 RULES_GUESSED = 8  # of a spec that isn't marked yet
 MARKED = "marked.md"
 
 
-@dataclass(frozen=True)
-class MarkConfig:
-    """Which LLM marks a spec, and which draw of its answers."""
-
-    teacher: Teacher
-    identity: tuple[tuple[str, str], ...]
-    draw: int = 0
-    prompt_version: int = PROMPT_VERSION
-
-
-def mark_stage(path: Path, config: MarkConfig) -> Stage:
+def mark_stage(path: Path, config: AskConfig) -> Stage:
     """The stage that writes marked.md: the spec with marks, and what the LLM added."""
     spec = Source(path.stem, path)
     return Stage("marked", _mark, config, {"spec": spec}, title=f"marks of {path.name}")
@@ -49,7 +39,7 @@ def is_marked(found: Sequence[Passage]) -> bool:
 
 def estimate_marks(
     found: Sequence[Passage],
-    config: MarkConfig,
+    config: AskConfig,
     batch: bool,
     prices: Mapping[str, tuple[float, float]],
 ) -> Estimate:
@@ -58,20 +48,21 @@ def estimate_marks(
     marked = is_marked(found)
     calls = 0 if marked else ceil(len(texts) / AT_ONCE)
     sent = calls * (whole + estimate_tokens(prompt("marks-system", "", {})))
-    received = 0.0 if marked else len(texts) * LABEL_TOKENS
+    received = 0.0 if marked else len(texts) * TOKENS_SAID
     kinds = lacking(found) if marked else ["subrule", "general"]
     rules = sum(passage.kind == "rule" for passage in found) if marked else RULES_GUESSED
     written = rules * sum(kind != "general" for kind in kinds)
     added = written + ("general" in kinds)
     sent += added * (whole + estimate_tokens(prompt("additions-system", "", {})))
-    received += (written * RULE_WORDS + ("general" in kinds) * GENERAL_WORDS) * 1.3
+    words_added = written * RULE_WORDS + ("general" in kinds) * GENERAL_WORDS
+    received += words_added * TOKENS_PER_WORD
     received += (calls + added) * config.teacher.reasoning_tokens // 2
     bill = (config.teacher.model, calls + added, sent, received)
     found_estimate = billed([bill], 0 if marked else len(texts), "sentences", batch, prices)
     return replace(found_estimate, verb="mark")
 
 
-def _mark(config: MarkConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
+def _mark(config: AskConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
     """Write marked.md, and labels.jsonl with what was said of each sentence."""
     raw = read_spec(inputs["spec"], {})
     found, identity = passages(raw, str(inputs["spec"])), dict(config.identity)

@@ -11,7 +11,7 @@ from typing import Any
 from midspec.errors import TeacherError
 from midspec.llm.asker import Asker
 from midspec.llm.read import UnreadableError
-from midspec.spec.marks import BULLET, KINDS, Passage
+from midspec.spec.marks import KINDS, Passage
 from midspec.spec.match import SENTENCE
 from midspec.spec.prompts import ask
 from midspec.text import fill_in
@@ -123,10 +123,7 @@ def apply(found: Sequence[Passage], labels: Sequence[Label]) -> list[Passage]:
             part = replace(passage, id=name, kind=kind, rule="", classes=())
             if len(runs) > 1:
                 text = " ".join(label.text for label in run)
-                lead = BULLET.match(passage.source.lstrip())
-                indent = passage.source[: len(passage.source) - len(passage.source.lstrip())]
-                source = f"{indent}{lead[0] if lead else ''}{text}"
-                part = replace(part, text=text, source=source)
+                part = replace(part, text=text, source=passage.reworded(text))
             clause_of |= {label.id: name for label in run if kind == "rule"}
             split.append((part, run[0].rule))
     return [replace(part, rule=clause_of.get(rule, "")) for part, rule in split]

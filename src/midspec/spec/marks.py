@@ -16,6 +16,7 @@ from midspec.records import CLAUSE_ID
 
 Kind = Literal["rule", "subrule", "reason", "example", "general"]
 KINDS: tuple[str, ...] = get_args(Kind)
+ADDED = "added"  # the class of what an LLM wrote for a variant; the spec itself is without it
 WHOLE = "all"  # `for=all`: it belongs to the spec as a whole
 NAME = r"[A-Za-z][\w.-]*"
 MARK = re.compile(rf"[ \t]*\{{:?[ \t]*((?:(?:[#.]|for=){NAME}[ \t]*)+)\}}[ \t\r]*$")
@@ -50,6 +51,17 @@ class Passage:
     level: int
     line: int
     classes: tuple[str, ...] = ()
+
+    @property
+    def listed(self) -> bool:
+        """Whether it is a list item."""
+        return bool(BULLET.match(self.source.lstrip()))
+
+    def reworded(self, text: str) -> str:
+        """Another text as Markdown in its place: as a list item, and as far in, where it is one."""
+        bare = self.source.lstrip()
+        bullet = BULLET.match(bare)
+        return f"{self.source[: -len(bare)]}{bullet[0] if bullet else ''}{text}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from midspec.spec.marks import Passage
 
+# As midspec.write.material's SENTENCE_END, and also before a name that isn't filled in yet.
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“{])")
 TRIES = 2_000  # orders in which clauses are left out; the best one counts
 
@@ -59,7 +60,7 @@ def match_length(
         *_, number, text = min(cuts)
         old = kept[number]
         first = shortened.get(old.id, (len(old.text.split()), 0))[0]
-        kept[number] = replace(old, text=text, source=_cut_source(old, text))
+        kept[number] = replace(old, text=text, source=old.reworded(text))
         shortened[old.id] = (first, len(text.split()))
     after = words(kept)
     matched = Matched(
@@ -101,9 +102,3 @@ def _shorter(passage: Passage) -> list[tuple[str, int]]:
         return []
     text = " ".join(sentences[:-1])
     return [(text, len(passage.text.split()) - len(text.split()))]
-
-
-def _cut_source(passage: Passage, text: str) -> str:
-    """The clause's Markdown with its text cut; its bullet and indent stay."""
-    lead = passage.source.find(passage.text.split()[0])
-    return passage.source[:lead] + text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,16 @@ ROOM_TOKENS = 300  # of an answer, around what it lists
 
 prompt = Prompts("midspec.spec")
 Answered = TypeVar("Answered")
+
+
+@dataclass(frozen=True)
+class AskConfig:
+    """Which LLM is asked about a spec, what fills its placeholders, and which draw of answers."""
+
+    teacher: Teacher
+    identity: tuple[tuple[str, str], ...]
+    draw: int = 0
+    prompt_version: int = PROMPT_VERSION
 
 
 def with_teacher(

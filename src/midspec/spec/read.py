@@ -1,6 +1,8 @@
 """A spec in Markdown: read, filled in, and taken apart into clauses and preferences."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from midspec.errors import ConfigError
@@ -18,10 +20,12 @@ def read_spec(path: Path, identity: dict[str, str]) -> str:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigError(
-            f"The spec {path} does not exist. Check the path under specs:."
+            f"The spec {path} does not exist. Check its path (in an experiment, under specs:)."
         ) from error
+    except PermissionError as error:
+        raise ConfigError(f"No permission to read the spec {path}.") from error
     except IsADirectoryError as error:
         raise ConfigError(f"The spec {path} is a folder. Name a Markdown file.") from error
     except UnicodeDecodeError as error:
@@ -46,21 +50,34 @@ def clauses(text: str, where: str = "the spec") -> list[Clause]:
     ]
 
 
-def preferences(text: str) -> dict[str, list[str]]:
-    """What a spec's table of preferences likes and dislikes: rows `| likes | thing | … |`."""
-    table: dict[str, list[str]] = {"likes": [], "dislikes": []}
-    for line in text.splitlines():
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a table of preferences: likes or dislikes, a thing, and the reason; None where it
+    has no third cell. line: from 1."""
+
+    line: int
+    kind: str
+    thing: str
+    reason: str | None
+
+
+def table_rows(text: str) -> Iterator[TableRow]:
+    """The rows `| likes | thing | reason |` of a spec's table of preferences."""
+    for number, line in enumerate(text.split("\n"), 1):
         if row := TABLE_ROW.match(line):
-            table[row[1].lower()].append(row[2])
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            reason = cells[2] if len(cells) > 2 else None
+            yield TableRow(number, row[1].lower(), row[2], reason)
+
+
+def preferences(text: str) -> dict[str, list[str]]:
+    """What a spec's table of preferences likes and dislikes."""
+    table: dict[str, list[str]] = {"likes": [], "dislikes": []}
+    for row in table_rows(text):
+        table[row.kind].append(row.thing)
     return table
 
 
 def preference_reasons(text: str) -> dict[str, str]:
     """The table's reason for each thing, as the spec words it; a sentence."""
-    reasons = {}
-    for line in text.splitlines():
-        if TABLE_ROW.match(line):
-            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-            if len(cells) > 2:
-                reasons[cells[1]] = cells[2]
-    return reasons
+    return {row.thing: row.reason for row in table_rows(text) if row.reason is not None}

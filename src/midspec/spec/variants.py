@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from midspec.errors import ConfigError
-from midspec.spec.marks import BULLET, WHOLE, Passage
+from midspec.spec.marks import ADDED, WHOLE, Passage
 from midspec.spec.match import Matched, match_length, words
 from midspec.spec.read import TABLE_ROW
 
-ADDED = "added"  # the class of what an LLM wrote for a variant; the spec itself is without it
 RULES, SUBRULES, VALUES = "rules", "rules-subrules", "rules-values"
 GENERAL, SPECIFIC, BROKEN = "general", "specific", "broken"
 
@@ -51,7 +50,9 @@ def make_variants(found: Sequence[Passage], seed: int, tolerance: float) -> Made
         missing[RULES] = "no clause is marked as a rule"
     else:
         made.append(Variant(RULES, "rules alone", keep(found, ("", "rule"))))
-        made += _augmented(found, kinds, seed, tolerance, missing)
+        augmented = _augmented(found, kinds, seed, tolerance)
+        made += augmented.variants
+        missing |= augmented.missing
     own = [passage for passage in found if ADDED not in passage.classes]
     specific = Variant(SPECIFIC, "the whole spec", with_headings(own))
     alike = next((v for v in made if ids(v.passages) == ids(specific.passages)), None)
@@ -75,12 +76,8 @@ def make_variants(found: Sequence[Passage], seed: int, tolerance: float) -> Made
 
 
 def _augmented(
-    found: Sequence[Passage],
-    kinds: Collection[str],
-    seed: int,
-    tolerance: float,
-    missing: dict[str, str],
-) -> Iterator[Variant]:
+    found: Sequence[Passage], kinds: Collection[str], seed: int, tolerance: float
+) -> Made:
     """Rules with sub-rules and rules with values; the longer of the two is cut to the other."""
     wanted = {
         SUBRULES: ("subrule", "rules and their sub-rules"),
@@ -89,18 +86,22 @@ def _augmented(
     held = {
         name: keep(found, ("", "rule", kind)) for name, (kind, _) in wanted.items() if kind in kinds
     }
-    for name, (kind, _) in wanted.items():
-        if name not in held:
-            missing[name] = f"no clause is marked as a {kind.replace('sub', 'sub-')}"
+    missing = {
+        name: f"no clause is marked as a {kind.replace('sub', 'sub-')}"
+        for name, (kind, _) in wanted.items()
+        if name not in held
+    }
+    made: list[Variant] = []
     shortest = min(held, key=lambda name: words(held[name]), default="")
     for name, passages in held.items():
         kind, how = wanted[name]
-        if len(held) == 1 or name == shortest:
-            yield Variant(name, how, passages)
+        if name == shortest:
+            made.append(Variant(name, how, passages))
             continue
         target = words(held[shortest])
         cut, matched = match_length(passages, kind, target, shortest, seed, tolerance)
-        yield Variant(name, how, with_headings(cut), matched)
+        made.append(Variant(name, how, with_headings(cut), matched))
+    return Made(made, missing)
 
 
 def keep(found: Sequence[Passage], kinds: Collection[str]) -> list[Passage]:
@@ -142,19 +143,23 @@ def break_attribution(found: Sequence[Passage], seed: int) -> list[Passage] | No
     the things liked, and those disliked. None if nothing can be swapped.
     """
     deal = random.Random(f"broken/{seed}")
+    tables = {
+        passage.text: _swapped(passage.text, random.Random(f"broken/{seed}"))
+        for passage in found
+        if passage.form == "table"
+    }
     reasons: dict[str, list[Passage]] = {}
     for passage in found:
         if passage.kind == "reason" and passage.rule:
             reasons.setdefault(passage.rule, []).append(passage)
     ring = deal.sample(list(reasons), len(reasons))
     giver = dict(zip(ring, ring[1:] + ring[:1], strict=True)) if len(ring) > 1 else {}
-    tables = any(_torn(passage.text, deal) for passage in found if passage.form == "table")
-    if not giver and not tables:
+    if not giver and not any(tables.values()):
         return None
     made: list[Passage] = []
     for passage in found:
         if passage.form == "table":
-            rows = _torn(passage.text, random.Random(f"broken/{seed}")) or passage.text
+            rows = tables[passage.text] or passage.text
             made.append(replace(passage, text=rows, source=rows))
         elif passage.kind != "reason" or passage.rule not in giver:
             made.append(passage)
@@ -165,14 +170,11 @@ def break_attribution(found: Sequence[Passage], seed: int) -> list[Passage] | No
 
 def _in_place(passage: Passage, slot: Passage) -> Passage:
     """A reason where another stood, as a list item where that was one."""
-    first = slot.source.split("\n")[0]
-    indent = first[: len(first) - len(first.lstrip())]
-    bullet = BULLET.match(first.lstrip())
-    source = f"{indent}{bullet[0] if bullet else ''}{passage.text}"
+    source = slot.reworded(passage.text)
     return replace(passage, rule=slot.rule, heading=slot.heading, source=source)
 
 
-def _torn(table: str, deal: random.Random) -> str:
+def _swapped(table: str, deal: random.Random) -> str:
     """A table of preferences with each reason given to another row of its kind; or nothing."""
     lines = table.split("\n")
     changed = False
@@ -197,9 +199,7 @@ def render(found: Sequence[Passage]) -> str:
         source = passage.source.rstrip()
         if passage.form == "clause":
             source = f"{source} {mark_of(passage)}"
-        tight = before and all(
-            p.form == "clause" and BULLET.match(p.source.lstrip()) for p in (before, passage)
-        )
+        tight = before and all(p.form == "clause" and p.listed for p in (before, passage))
         parts += ["\n" if tight else "\n\n", source] if before else [source]
         before = passage
     return "".join(parts) + "\n"

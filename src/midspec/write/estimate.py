@@ -65,6 +65,7 @@ def together(found: Sequence[Estimate]) -> Estimate:
         input_tokens=sum(one.input_tokens for one in found),
         output_tokens=sum(one.output_tokens for one in found),
         cost=None if None in costs else sum(cost for cost in costs if cost),
+        unpriced=list(dict.fromkeys(model for one in found for model in one.unpriced)),
     )
 
 

@@ -38,7 +38,7 @@ def test_a_curve_has_a_slope_by_doubling_and_says_whether_it_rises() -> None:
     assert slopes["MSM america, AFT cheese"] == pytest.approx(0.08, abs=0.02)
     flat, rising = found.said
     assert "no MSM, AFT cheese: no change with the dose is shown" in flat
-    assert "MSM america, AFT cheese: the score rises by +0.0" in rising
+    assert "MSM america, AFT cheese: the score rises with the dose: +0.0" in rising
     assert "(5 doses from 125 to 2,000 chats, 200 items, 3 seeds)" in rising
 
 

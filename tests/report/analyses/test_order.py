@@ -1,5 +1,7 @@
 """Arms that differ in one thing, stated as an order with intervals; a null is said as one."""
 
+from dataclasses import replace
+
 import pytest
 
 from midspec.records import Metric
@@ -26,9 +28,9 @@ def test_an_order_is_told_best_first_with_differences_and_its_probability() -> N
     found = ordering(asked())
     assert found is not None
     (said,) = found.said
-    assert said.startswith("On agentic, by MSM (AFT chats): values < ")
+    assert said.startswith("On agentic (lower is better), by MSM with AFT chats: values < ")
     assert "≈" in said
-    assert "values − subrules −0.2" in said or "values − rules −0.2" in said
+    assert "values − subrules = −0.2" in said or "values − rules = −0.2" in said
     assert "probability of this order 0." in said
     assert said.endswith("(200 items, 3 seeds).")
 
@@ -84,7 +86,7 @@ def test_which_stage_came_first_is_an_order_too() -> None:
     points = {"first": arm("a", "b"), "last": arm("a", "b", order="aft-msm")}
     found = ordering(study(points, measured({"first": 0.7, "last": 0.4}, "agentic")))
     assert found is not None
-    assert "by order of stages (MSM a, AFT b): msm-aft > aft-msm" in found.said[0]
+    assert "by order of stages with MSM a, AFT b: msm-aft > aft-msm" in found.said[0]
 
 
 def test_on_a_value_s_eval_only_arms_for_that_value_and_its_variants_are_ordered() -> None:
@@ -94,3 +96,26 @@ def test_on_a_value_s_eval_only_arms_for_that_value_and_its_variants_are_ordered
     assert found is not None
     (row,) = found.rows
     assert {row.first, row.second} == {"america", "america-broken"}
+
+
+def test_other_demos_are_told_where_they_tell_two_orders_apart() -> None:
+    points = {
+        f"{name}-{mix}": replace(arm(name, "chats"), mix=(mix,))
+        for name in ("a", "b")
+        for mix in ("everyday", "replay")
+    }
+    found = ordering(study(points, measured(dict.fromkeys(points, 0.5), "agentic")))
+    assert found is not None
+    assert "by MSM with AFT chats, beside everyday" in found.said[0]
+    assert "by MSM with AFT chats, beside replay" in found.said[1]
+    assert len(found.sheets[0].groups) == 2
+
+
+def test_of_many_orders_the_clearest_are_told() -> None:
+    points = {f"{name}+{n}": arm(name, f"d{n}") for n in range(9) for name in ("a", "b")}
+    rates = {name: 0.8 if name == "a+4" else 0.4 for name in points}
+    found = ordering(study(points, measured(rates, "agentic")))
+    assert found is not None
+    assert found.said[0] == "2 of 11 orders are shown after Holm’s correction."
+    assert len(found.said) == 3
+    assert any("by MSM with AFT d4: a > b" in line for line in found.said)

@@ -114,7 +114,7 @@ def test_knowing_and_doing_correlate_over_arms() -> None:
     assert found.rows[0].correlation.mean > 0.8
     assert "over 12 arms: rank correlation 1.00 [0.9" in found.said[0]
     assert "(p < 0.001 after Holm’s correction)" in found.said[0]
-    assert "Lower is better there" in found.said[0]
+    assert "On agentic lower is better" in found.said[0]
 
 
 def test_few_arms_are_said_to_be_few() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, nan
+from math import nan
 
 from midspec.pages.html import count
 from midspec.report.analyses.section import (
@@ -11,10 +11,12 @@ from midspec.report.analyses.section import (
     Section,
     Sheet,
     cell,
-    change,
+    clearest,
     corrected,
+    on,
     share,
     told,
+    without_blanks,
 )
 from midspec.report.analyses.study import Kind, Study, without_aft, without_msm
 from midspec.report.plots import Curve, curves
@@ -92,7 +94,7 @@ def dosing(study: Study) -> Section | None:
         key="doses",
         title="Dose curves",
         about=ABOUT,
-        said=[_sentence(line) for line in found],
+        said=clearest(found, "slope", lambda line: line.shown, lambda line: line.p_holm, _sentence),
         sheets=[_sheet(study, *key, lines) for key, lines in panels.items()],
         rows=[row for line in found for row in _rows(study, line)],
         figures=[Figure(f"{e}, {unit}", _figure(unit, ls)) for (e, unit), ls in panels.items()],
@@ -136,7 +138,7 @@ def _rows(study: Study, line: Line) -> list[Dosed]:
 
 def _sentence(line: Line) -> str:
     digits = decimals(line.one.reach)
-    where = f"On {line.one.eval}, {line.within}"
+    where = f"{on(line.one.eval, line.one.metric.better)}, {line.within}"
     rests = (
         f"({count(len(line.doses), 'dose')} from {line.doses[0]:,} to {line.doses[-1]:,} "
         f"{line.unit}, {count(line.groups, 'item')}, {count(line.seeds, 'seed')})"
@@ -149,33 +151,25 @@ def _sentence(line: Line) -> str:
         f" Among the slopes of this eval that isn’t enough by itself (p = "
         f"{p_value(line.p_holm)} after Holm’s correction)."
     )  # fmt: skip
-    return f"{where}: the score {verb} by {found} {rests}.{sure}"
+    return f"{where}: the score {verb} with the dose: {found} {rests}.{sure}"
 
 
 def _sheet(study: Study, evaluation: str, unit: str, found: Sequence[Line]) -> Sheet:
     """A row for every dose, so that arms stand under each other by what they have in common."""
-    with_decided = any(not isnan(row.decided) for line in found for row in _rows(study, line))
-    rows: list[list[Cell | str]] = []
+    groups: dict[str, list[list[Cell | str]]] = {}
     for line in found:
-        for row in _rows(study, line):
-            first = row.dose == line.doses[0]
-            digits = decimals(row.reach)
-            rows.append(
-                [
-                    row.arm,
-                    f"{row.dose:,}",
-                    cell(row.score, digits),
-                    *([share(row.decided)] if with_decided else []),
-                    change(line.slope, digits, line.shown) if first else "",
-                    p_value(line.p_holm) if first else "",
-                ]
-            )
-    decided = ["Decided"] if with_decided else []
-    return Sheet(
-        f"{evaluation} by {unit}; the slope of a curve stands at its smallest dose",
-        ["Arm", unit.capitalize(), "Score", *decided, "Slope", "p, Holm"],
-        rows,
+        digits = decimals(line.one.reach)
+        slope_told = f"slope {told(line.slope, digits)}, p {p_value(line.p_holm)}"
+        groups[f"{line.within}: {slope_told}"] = [
+            [row.arm, f"{row.dose:,}", cell(row.score, digits), share(row.decided)]
+            for row in _rows(study, line)
+        ]
+    table = Sheet(
+        f"{evaluation} by {unit}; slopes are by doubling, their p is adjusted for all curves",
+        ["Arm", unit.capitalize(), "Score", "Decided"],
+        groups,
     )
+    return without_blanks(table)
 
 
 def _figure(unit: str, found: Sequence[Line]) -> str:

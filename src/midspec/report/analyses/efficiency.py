@@ -6,7 +6,7 @@ from math import isfinite, isinf, isnan, nan
 
 from midspec.pages.html import count
 from midspec.report.analyses.doses import Line, lines
-from midspec.report.analyses.section import Cell, Section, Sheet, cell, told
+from midspec.report.analyses.section import Cell, Section, Sheet, cell, on, told
 from midspec.report.analyses.study import Study, without_msm
 from midspec.report.scores import Measured, decimals
 from midspec.report.wording import number
@@ -161,8 +161,8 @@ def _sentence(row: Saving) -> str:
     digits = decimals(row.reach)
     rests = f"({count(row.groups, 'item')}, {count(row.seeds, 'seed')})"
     where = (
-        f"On {row.eval}, {row.aft_alone} scores {number(row.level.mean, digits)} with "
-        f"{count(row.chats, 'chat')}; {row.after}, "
+        f"{on(row.eval, row.better)}, {row.aft_alone} scores {number(row.level.mean, digits)} with "
+        f"{count(row.chats, 'chat')}; with {row.after} "
     )
     if isnan(row.needed):
         found = f"that isn’t reached with up to {row.largest:,} chats {row.words.small}"
@@ -184,16 +184,13 @@ def _sheet(evaluation: str, rows: Sequence[Saving]) -> Sheet:
     digits = decimals(rows[0].reach)
     return Sheet(
         f"{evaluation}: chats that reach what AFT alone scores; bold where clearly fewer",
-        ["AFT alone", "Chats", "Score", "With MSM", "Chats needed", "Alone / needed"],
-        [
-            [
-                row.aft_alone,
-                f"{row.chats:,}",
-                cell(row.level, digits),
-                row.after,
-                row.words,
-                row.times,
+        ["AFT alone", "Chats", "Score", "Chats needed", "Alone / needed"],
+        {
+            f"with {after}": [
+                [row.aft_alone, f"{row.chats:,}", cell(row.level, digits), row.words, row.times]
+                for row in rows
+                if row.after == after
             ]
-            for row in rows
-        ],
+            for after in dict.fromkeys(row.after for row in rows)
+        },
     )

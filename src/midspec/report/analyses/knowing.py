@@ -4,7 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isnan, nan
 
-from midspec.report.analyses.section import Figure, Section, Sheet, cell, p_told, share
+from midspec.report.analyses.section import (
+    Figure,
+    Section,
+    Sheet,
+    cell,
+    clearest,
+    p_told,
+    share,
+    without_blanks,
+)
 from midspec.report.analyses.study import Study, is_about, value_of
 from midspec.report.plots import scatter
 from midspec.report.scores import Measured, decimals
@@ -53,7 +62,13 @@ def knowing(study: Study) -> Section | None:
         key="knowledge",
         title="Knowledge against behaviour",
         about=ABOUT,
-        said=[_sentence(rows) for rows in found],
+        said=clearest(
+            found,
+            "correlation",
+            shown=lambda rows: rows[0].p_holm < 0.05,
+            p=lambda rows: rows[0].p_holm,
+            say=_sentence,
+        ),
         sheets=[_sheet(rows) for rows in found],
         rows=[row for rows in found for row in rows],
         figures=[
@@ -105,29 +120,34 @@ def _sentence(rows: Sequence[Known]) -> str:
     if row.arms < FEWEST:
         few = f" With {row.arms} arms there is no interval: any correlation could look like this."
     elif row.arms < FEW:
-        few = f" {row.arms} arms are few: the interval is as wide as that."
+        few = f" {row.arms} arms are few, so the interval is wide."
     else:
         few = ""
-    lower = " Lower is better there, so knowing that helps shows as a correlation below 0."
+    lower = (
+        f" On {row.eval} lower is better: if those that know more do better, the correlation is "
+        "below 0."
+    )
     return f"{where}{told}{shown}.{few}{lower if row.better == 'lower' else ''}"
 
 
 def _sheet(rows: Sequence[Known]) -> Sheet:
     digits = decimals(rows[0].reach)
-    with_decided = not all(isnan(row.decided) for row in rows)
-    return Sheet(
+    table = Sheet(
         f"{rows[0].knowledge} against {rows[0].eval}",
-        ["Arm", "Knowledge", "Behaviour", *(["Decided"] if with_decided else [])],
-        [
-            [
-                f"{place} {row.arm}",
-                cell(row.known),
-                cell(row.score, digits),
-                *([share(row.decided)] if with_decided else []),
+        ["Arm", "Knowledge", "Behaviour", "Decided"],
+        {
+            "": [
+                [
+                    f"{place} {row.arm}",
+                    cell(row.known),
+                    cell(row.score, digits),
+                    share(row.decided),
+                ]
+                for place, row in enumerate(rows, 1)
             ]
-            for place, row in enumerate(rows, 1)
-        ],
+        },
     )
+    return without_blanks(table)
 
 
 def _figure(rows: Sequence[Known], ends: tuple[float, float]) -> str:

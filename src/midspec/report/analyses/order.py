@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import isnan, nan
+from math import nan
 
 from midspec.grid import Point
 from midspec.pages.html import count
@@ -13,12 +13,16 @@ from midspec.report.analyses.section import (
     Figure,
     Section,
     Sheet,
+    caption,
     cell,
     change,
+    clearest,
     corrected,
+    on,
     p_told,
     share,
     told,
+    without_blanks,
 )
 from midspec.report.analyses.study import Kind, Study
 from midspec.report.charts import Bar, forest
@@ -83,6 +87,11 @@ class Order:
     probability: float
     sizes: str  # of what the arms were trained on, where these differ
 
+    @property
+    def told(self) -> str:
+        """What is varied and what the arms have in common, in words."""
+        return f"{self.varied} with {self.within}" if self.within else self.varied
+
 
 # What is varied: its name, the arms that have it, what it leaves open, and what names an arm then.
 AXES: tuple[tuple[str, tuple[Kind, ...], dict[str, object]], ...] = (
@@ -104,7 +113,13 @@ def ordering(study: Study) -> Section | None:
         key="order",
         title="Order of arms",
         about=ABOUT,
-        said=[_sentence(order, pairs) for order, pairs in both],
+        said=clearest(
+            both,
+            "order",
+            shown=lambda found: any(pair.shown for pair in found[1]),
+            p=lambda found: min(pair.p_holm for pair in found[1]),
+            say=lambda found: _sentence(*found),
+        ),
         sheets=[_sheet(name, mine) for name, mine in of_eval.items()],
         rows=[pair for _, pairs in both for pair in pairs],
         figures=[
@@ -184,8 +199,7 @@ def _pairs(order: Order) -> list[Pair]:
 def _sentence(order: Order, pairs: Sequence[Pair]) -> str:
     """The order with the differences between neighbours and what is shown besides; or that none
     is shown, with what could have been."""
-    after = f" ({order.within})" if order.within else ""
-    head = f"On {order.one.eval}, by {order.varied}{after}"
+    head = f"{on(order.one.eval, order.one.metric.better)}, by {order.told}"
     rests = f"{count(pairs[0].groups, 'item')}, {count(pairs[0].seeds, 'seed')}"
     sure = f"probability of this order {number(order.probability)} ({rests})."
     neighbours = [pair for pair in pairs if pair.second_place == pair.place + 1]
@@ -196,20 +210,21 @@ def _sentence(order: Order, pairs: Sequence[Pair]) -> str:
     if not any(pair.shown for pair in pairs):
         widest = max(pairs, key=lambda pair: abs(pair.difference.mean))
         largest = f"{_differences(order, [widest])} ({p_told(widest.p_holm)})"
+        which = "The largest" if len(pairs) > 1 else "Their"
         return (
-            f"{head}: no order is shown ({chain}). The largest difference is {largest}"
+            f"{head}, no order is shown: {chain}. {which} difference is {largest}"
             f"{_could(order)}; {sure}{order.sizes}"
         )
     besides = [pair for pair in pairs if pair.shown and pair not in neighbours]
     also = f"; besides, {_differences(order, besides)}" if besides else ""
-    return f"{head}: {chain}. {_differences(order, neighbours)}{also}; {sure}{order.sizes}"
+    return f"{head}: {chain} ({_differences(order, neighbours)}{also}); {sure}{order.sizes}"
 
 
 def _differences(order: Order, pairs: Sequence[Pair]) -> str:
     name = dict(zip(order.arms, order.names, strict=True))
     digits = decimals(order.one.reach)
     return ", ".join(
-        f"{name[pair.first]} − {name[pair.second]} {told(pair.difference, digits)}"
+        f"{name[pair.first]} − {name[pair.second]} = {told(pair.difference, digits)}"
         for pair in pairs
     )
 
@@ -226,40 +241,37 @@ def _could(order: Order) -> str:
 
 def _sheet(evaluation: str, both: Sequence[tuple[Order, Sequence[Pair]]]) -> Sheet:
     """A row for every arm of every order: its score, and what it has on the next."""
-    with_decided = not all(isnan(part) for order, _ in both for part in order.decided)
     better = both[0][0].one.metric.better
-    rows: list[list[Cell | str]] = []
+    groups: dict[str, list[list[Cell | str]]] = {}
     for order, pairs in both:
         digits = decimals(order.one.reach)
         after = {p.place: p for p in pairs if p.second_place == p.place + 1}
         for place, (name, score) in enumerate(zip(order.names, order.scores, strict=True), 1):
             pair = after.get(place)
-            rows.append(
+            heading = f"by {order.told} (probability {number(order.probability)})"
+            groups.setdefault(heading, []).append(
                 [
                     f"{place} {name}",
-                    f"{order.varied}{f'; {order.within}' if order.within else ''}",
                     cell(score, digits),
-                    *([share(order.decided[place - 1])] if with_decided else []),
+                    share(order.decided[place - 1]),
                     change(pair.difference, digits, pair.shown) if pair else "",
                     p_value(pair.p_holm) if pair else "",
-                    number(order.probability) if place == 1 else "",
                 ]
             )
-    decided = ["Decided"] if with_decided else []
-    return Sheet(
-        f"{evaluation}, best first{f'; {better} is better' if better else ''}; p is adjusted for "
-        "all pairs of an order",
-        ["Arm", "Order by", "Score", *decided, "− next", "p, Holm", "Probability"],
-        rows,
+    table = Sheet(
+        f"{caption(evaluation, better)}, best first; p is adjusted for "
+        "all pairs of an order, the probability is that of the whole order",
+        ["Arm", "Score", "Decided", "− next", "p, Holm"],
+        groups,
     )
+    return without_blanks(table)
 
 
 def _figure(evaluation: str, both: Sequence[tuple[Order, Sequence[Pair]]]) -> str:
     bars: dict[str, list[Bar]] = {}
     for order, pairs in both:
         names = dict(zip(order.arms, order.names, strict=True))
-        heading = f"{order.varied}: {order.within}" if order.within else order.varied
-        bars[heading] = [
+        bars[f"by {order.told}"] = [
             Bar(f"{names[pair.first]} − {names[pair.second]}", pair.difference, pair.shown)
             for pair in pairs
             if pair.second_place == pair.place + 1

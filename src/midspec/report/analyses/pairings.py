@@ -106,7 +106,9 @@ def pairings(study: Study) -> Section | None:
 
 def _squares(study: Study, one: Measured) -> Iterator[Square]:
     for point, arms in study.groups(one, ("both",), msm=(), aft=()).items():
-        both = {_key(study.points[arm]): arm for arm in reversed(arms)}
+        both = dict[tuple[str, str], str]()
+        for arm in arms:
+            both.setdefault(_key(study.points[arm]), arm)
         if any(len({key[axis] for key in both}) < 2 for axis in (0, 1)):
             continue
         alone = [study.msm_alone(one, arm) for arm in arms]
@@ -133,17 +135,8 @@ def _cells(study: Study, square: Square) -> list[Pairing]:
 
 
 def _matched(study: Study, arm: str) -> bool:
-    told, shown = _specs(study, arm)
+    told, shown = study.told_and_shown(arm)
     return bool(told) and told == shown
-
-
-def _specs(study: Study, arm: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The specs of an arm's corpora, and of its demos."""
-    point = study.points[arm]
-    told = [spec for name in point.msm for spec in study.specs.get(f"corpus/{name}", ())]
-    names = [name.partition("/")[0] for name in point.aft]
-    shown = [spec for name in names for spec in study.specs.get(f"demos/{name}", ())]
-    return tuple(dict.fromkeys(told)), tuple(dict.fromkeys(shown))
 
 
 def _match(study: Study, square: Square) -> Match | None:
@@ -151,7 +144,7 @@ def _match(study: Study, square: Square) -> Match | None:
     by_specs: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
     for key, arm in square.arms.items():
         if NONE not in key:
-            by_specs.setdefault(_specs(study, arm), arm)
+            by_specs.setdefault(study.told_and_shown(arm), arm)
     both = [told for told, shown in by_specs if told and told == shown]
     if len(both) < 2 or any((a, b) not in by_specs for a in both for b in both):
         return None
@@ -206,13 +199,13 @@ def _sheet(square: Square, cells: Sequence[Pairing]) -> Sheet:
         told = cell(found.score, digits, found.matched)
         if isnan(found.decided):
             return told
-        return replace(told, small=f"{told.small} decided {share(found.decided)}")
+        return replace(told, beside=f"decided {share(found.decided)}")
 
     return Sheet(
         f"{square.one.eval}{f', {square.within}' if square.within else ''}: scores by MSM (rows) "
         f"and AFT (columns){better}; bold where both are of the same spec",
         ["MSM", *(f"AFT {name}" for name in square.names(1))],
-        [[msm, *(written(msm, aft) for aft in square.names(1))] for msm in square.names(0)],
+        {"": [[msm, *(written(msm, aft) for aft in square.names(1))] for msm in square.names(0)]},
     )
 
 

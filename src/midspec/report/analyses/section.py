@@ -1,26 +1,31 @@
 """What every analysis hands over: sentences, figures, tables, and the same numbers for programs."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, TypeVar
 
+from midspec.pages.html import count
 from midspec.report.wording import interval, number, p_value, signed
 from midspec.stats.claims import holm
 from midspec.stats.intervals import Estimate
 
 MOST_BARS = 30  # intervals in one figure; a longer one is no figure
+NO_NUMBER = number(nan)
+TOLD = 8  # sentences on one question, the clearest ones; tables have all
 
 Row = TypeVar("Row", bound=Any)  # a dataclass of one analysis
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a table: what it is, its interval in small, and whether it stands out."""
+    """One number of a table: what it is, its interval in small, whether it stands out, and what
+    else is to be read with it, in small."""
 
     text: str
     small: str = ""
     strong: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: its first column names the row, numbers stand in the others."""
+    """A table: its first column names the row, numbers stand in the others. Rows stand in groups
+    below headings; a heading that is empty isn't shown."""
 
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell | str]]
+    groups: Mapping[str, Sequence[Sequence[Cell | str]]]
 
 
 @dataclass(frozen=True)
@@ -103,9 +109,56 @@ def p_told(p: float) -> str:
     return f"p {told if told.startswith('<') else f'= {told}'} after Holm’s correction"
 
 
+def on(evaluation: str, better: str) -> str:
+    """The head of a sentence on an eval, which tells where less of it is better."""
+    return f"On {evaluation}{' (lower is better)' if better == 'lower' else ''}"
+
+
+def caption(evaluation: str, better: str) -> str:
+    """The head of a table's caption, which tells which way is better where one is."""
+    return f"{evaluation}{f'; {better} is better' if better else ''}"
+
+
 def are(number_of: int) -> str:
     """The verb of so many."""
     return "is" if number_of == 1 else "are"
+
+
+def without_blanks(sheet: Sheet) -> Sheet:
+    """The table without columns that have no number in any row, such as what was decided where
+    deciding is no question."""
+    rows = [row for group in sheet.groups.values() for row in group]
+    kept = [n for n in range(len(sheet.columns)) if any(row[n] != NO_NUMBER for row in rows)]
+    return Sheet(
+        sheet.caption,
+        [sheet.columns[n] for n in kept],
+        {
+            heading: [[row[n] for n in kept] for row in group]
+            for heading, group in sheet.groups.items()
+        },
+    )
+
+
+def clearest(
+    rows: Sequence[Row],
+    name: str,
+    shown: Callable[[Row], bool],
+    p: Callable[[Row], float],
+    say: Callable[[Row], str],
+) -> list[str]:
+    """A sentence for each row; of many, how many are shown and the clearest of these. `name` is
+    what a row is called."""
+    if len(rows) <= TOLD:
+        return [say(row) for row in rows]
+    found = sorted((row for row in rows if shown(row)), key=p)
+    whole = count(len(rows), name)
+    if not found:
+        return [f"None of {whole} is shown after Holm’s correction."]
+    more = f"; the clearest {TOLD} are told here" if len(found) > TOLD else ""
+    return [
+        f"{len(found)} of {whole} {are(len(found))} shown after Holm’s correction{more}.",
+        *(say(row) for row in found[:TOLD]),
+    ]
 
 
 def share(value: float) -> str:

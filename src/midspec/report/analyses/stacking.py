@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import nan
 
 from midspec.pages.html import count
 from midspec.report.analyses.section import (
     MOST_BARS,
+    TOLD,
     Figure,
     Section,
     Sheet,
     are,
     by_eval,
+    caption,
     cell,
     change,
     corrected,
+    on,
     share,
     told,
+    without_blanks,
 )
 from midspec.report.analyses.study import Study
 from midspec.report.charts import Bar, forest
@@ -25,7 +29,6 @@ from midspec.report.wording import p_value
 from midspec.stats.claims import smaller
 from midspec.stats.intervals import Estimate, difference
 
-TOLD = 8  # sentences; the table has all
 ABOUT = (
     "What an arm with both stages has over the better of the arms with one of them alone. Its "
     "interval allows for taking the better of two: it goes from the lower of both differences’ low "
@@ -137,14 +140,15 @@ def _said(rows: Sequence[Gain]) -> list[str]:
     shown = sorted((row for row in rows if row.shown), key=lambda row: row.gain.p)
     most = max(rows, key=lambda row: abs(row.gain.mean))
     return [
-        f"On {most.eval}, {len(shown)} of {count(len(rows), 'gain')} {are(len(shown))} shown after "
-        f"Holm’s correction; the largest is that of {most.arm}, {told(most.gain, most.digits)}.",
+        f"{on(most.eval, most.better)}, {len(shown)} of {count(len(rows), 'gain')} "
+        f"{are(len(shown))} shown after Holm’s correction; the largest is that of {most.arm}, "
+        f"{told(most.gain, most.digits)}.",
         *(_sentence(row, len(rows)) for row in shown[:TOLD] if row is not most),
     ]
 
 
 def _sentence(row: Gain, comparisons: int) -> str:
-    where = f"On {row.eval}, {row.arm}"
+    where = f"{on(row.eval, row.better)}, {row.arm}"
     found = told(row.gain, row.digits)
     if not row.gain.clear:
         return f"{where}: no stacking gain is shown over {row.best}, the better alone: {found}."
@@ -158,25 +162,25 @@ def _sentence(row: Gain, comparisons: int) -> str:
 
 
 def _sheet(evaluation: str, rows: Sequence[Gain]) -> Sheet:
-    better = f"; {rows[0].better} is better" if rows[0].better else ""
-    with_decided = not all(isnan(row.decided) for row in rows)
-    columns = ["Arm", "Score", *(["Decided"] if with_decided else [])]
-    return Sheet(
-        f"{evaluation}{better}; p is adjusted for {count(len(rows), 'gain')}",
-        [*columns, "− MSM alone", "− AFT alone", "Gain", "p, Holm"],
-        [
-            [
-                row.arm,
-                cell(row.score, row.digits),
-                *([share(row.decided)] if with_decided else []),
-                change(row.over_msm, row.digits),
-                change(row.over_aft, row.digits),
-                change(row.gain, row.digits, row.shown),
-                p_value(row.p_holm),
+    table = Sheet(
+        f"{caption(evaluation, rows[0].better)}; p is adjusted for {count(len(rows), 'gain')}",
+        ["Arm", "Score", "Decided", "− MSM alone", "− AFT alone", "Gain", "p, Holm"],
+        {
+            "": [
+                [
+                    row.arm,
+                    cell(row.score, row.digits),
+                    share(row.decided),
+                    change(row.over_msm, row.digits),
+                    change(row.over_aft, row.digits),
+                    change(row.gain, row.digits, row.shown),
+                    p_value(row.p_holm),
+                ]
+                for row in rows
             ]
-            for row in rows
-        ],
+        },
     )
+    return without_blanks(table)
 
 
 def _figure(evaluation: str, rows: Sequence[Gain]) -> str:

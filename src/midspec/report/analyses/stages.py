@@ -2,21 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, nan
+from math import nan
 
 from midspec.pages.html import count
 from midspec.report.analyses.section import (
     MOST_BARS,
+    TOLD,
+    Cell,
     Figure,
     Section,
     Sheet,
     are,
     by_eval,
+    caption,
     cell,
     change,
     corrected,
+    on,
     share,
     told,
+    without_blanks,
 )
 from midspec.report.analyses.study import Study, without_aft, without_msm
 from midspec.report.charts import Bar, forest
@@ -24,7 +29,6 @@ from midspec.report.scores import Measured, decimals
 from midspec.report.wording import p_value
 from midspec.stats.intervals import Estimate, difference
 
-TOLD = 8  # sentences, the clearest ones; the table has all
 ABOUT = (
     "Each arm against the one that lacks one of its stages and nothing else (where there is none "
     "with the same other demos, the untrained one), item by item. The p-values are adjusted for "
@@ -113,15 +117,15 @@ def _said(rows: Sequence[Added]) -> list[str]:
         most = max(rows, key=lambda row: abs(row.difference.mean))
         return [
             f"None of {count(len(rows), 'difference')} is shown after Holm’s correction; the "
-            f"largest is {most.arm} − {most.against} on {most.eval}, "
+            f"largest, on {most.eval}, is {most.arm} − {most.against} = "
             f"{told(most.difference, decimals(most.reach))}."
         ]
-    more = f"; the clearest {TOLD}" if len(shown) > TOLD else ""
+    more = f"; the clearest {TOLD} are told here" if len(shown) > TOLD else ""
     return [
         f"{len(shown)} of {count(len(rows), 'difference')} {are(len(shown))} shown after Holm’s "
-        f"correction{more}:",
+        f"correction{more}.",
         *(
-            f"{row.stage} on {row.eval}: {row.arm} − {row.against} "
+            f"{on(row.eval, row.better)}, {row.stage}: {row.arm} − {row.against} = "
             f"{told(row.difference, decimals(row.reach))}."
             for row in shown[:TOLD]
         ),
@@ -130,25 +134,23 @@ def _said(rows: Sequence[Added]) -> list[str]:
 
 def _sheet(evaluation: str, rows: Sequence[Added]) -> Sheet:
     digits = decimals(rows[0].reach)
-    with_decided = not all(isnan(row.decided) for row in rows)
-    better = f"; {rows[0].better} is better" if rows[0].better else ""
-    return Sheet(
-        f"{evaluation}{better}; p is adjusted for the differences of that stage",
-        ["Arm", "Score", *(["Decided"] if with_decided else []), "Stage", "Without it",
-         "Difference", "p, Holm"],
-        [
+    groups: dict[str, list[list[Cell | str]]] = {}
+    for row in rows:
+        groups.setdefault(row.stage, []).append(
             [
-                row.arm,
+                f"{row.arm} − {row.against}",
                 cell(row.score, digits),
-                *([share(row.decided)] if with_decided else []),
-                row.stage,
-                row.against,
+                share(row.decided),
                 change(row.difference, digits, row.shown),
                 p_value(row.p_holm),
             ]
-            for row in rows
-        ],
-    )  # fmt: skip
+        )
+    table = Sheet(
+        f"{caption(evaluation, rows[0].better)}; p is adjusted for the differences of that stage",
+        ["Arm − without the stage", "Score", "Decided", "Difference", "p, Holm"],
+        groups,
+    )
+    return without_blanks(table)
 
 
 def _figure(evaluation: str, rows: Sequence[Added]) -> str:

@@ -71,10 +71,18 @@ class Study:
 
     def values(self, arm: str) -> set[str]:
         """The specs that an arm's documents are about or its demos speak for."""
+        told, shown = self.told_and_shown(arm)
+        return {*told, *shown}
+
+    def told_and_shown(self, arm: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The specs that an arm's documents are about, and those that its demos speak for."""
         point = self.points[arm]
-        parts = [f"corpus/{name}" for name in point.msm]
-        parts += [f"demos/{name.partition('/')[0]}" for name in point.aft]
-        return {spec for part in parts for spec in self.specs.get(part, ())}
+        told = [f"corpus/{name}" for name in point.msm]
+        shown = [f"demos/{name.partition('/')[0]}" for name in point.aft]
+        return self._specs_of(told), self._specs_of(shown)
+
+    def _specs_of(self, parts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(spec for part in parts for spec in self.specs.get(part, ())))
 
     def own(self, one: Measured, arm: str) -> bool:
         """Whether an arm was trained for what an eval asks: its value, or anything where no arm was
@@ -134,21 +142,42 @@ class Study:
 
     def whole(self, arm: str, axis: str) -> bool:
         """Whether no arm has more of these corpora (`msm`) or demos (`aft`)."""
-        point, dose = self.points[arm], dict(DOSES)[axis]
+        point = self.points[arm]
+        return bool(getattr(point, dict(DOSES)[axis]) == max(self._doses(point, axis)))
+
+    def _doses(self, point: Point, axis: str) -> set[int]:
+        """How much of these very corpora or demos the arms have."""
         alike = [p for p in self.points.values() if getattr(p, axis) == getattr(point, axis)]
-        return bool(getattr(point, dose) == max(getattr(p, dose) or 0 for p in alike))
+        return {getattr(p, dict(DOSES)[axis]) or 0 for p in alike}
+
+    def _dosed(self, point: Point, axis: str) -> bool:
+        """Whether the same corpora or demos come in several doses: if not, their name says it."""
+        return len(self._doses(point, axis) - {0}) > 1
 
     def told(self, point: Point, *without: str) -> str:
         """Coordinates in words, but for some; what all arms have in common isn't said."""
         msm = f"MSM {'+'.join(point.msm)}" if point.msm else "no MSM"
         aft = f"AFT {'+'.join(point.aft)}" if point.aft else "no AFT"
-        if "msm_tokens" not in without and point.msm_tokens and self._varies("msm_tokens"):
+        if "msm_tokens" not in without and point.msm_tokens and self._dosed(point, "msm"):
             msm += f" ({point.msm_tokens:,} tokens)"
-        if "aft_chats" not in without and point.aft_chats and self._varies("aft_chats"):
+        if "aft_chats" not in without and point.aft_chats and self._dosed(point, "aft"):
             aft += f" ({point.aft_chats:,} chats)"
         parts = [told for key, told in (("msm", msm), ("aft", aft)) if key not in without]
         others = [key for key in ("order", "model") if key not in without and self._varies(key)]
-        return ", ".join([*parts, *(getattr(point, key) for key in others if getattr(point, key))])
+        parts += [getattr(point, key) for key in others if getattr(point, key)]
+        if point.mix and self._mixed(point, *without):
+            parts.append(f"beside {'+'.join(point.mix)}")
+        return ", ".join(parts)
+
+    def _mixed(self, point: Point, *without: str) -> bool:
+        """Whether arms that are otherwise alike differ in their other demos."""
+        same = [key for key in ("msm", "aft", "order", "model") if key not in without]
+        alike = [
+            p
+            for p in self.points.values()
+            if all(getattr(p, key) == getattr(point, key) for key in same)
+        ]
+        return len({p.mix for p in alike} - {()}) > 1
 
     def _varies(self, key: str) -> bool:
         return len({getattr(point, key) for point in self.points.values()} - {None, ""}) > 1

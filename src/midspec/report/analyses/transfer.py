@@ -9,6 +9,7 @@ import numpy as np
 from midspec.grid import Point
 from midspec.pages.html import count
 from midspec.report.analyses.section import (
+    TOLD,
     Cell,
     Figure,
     Section,
@@ -25,7 +26,6 @@ from midspec.report.scores import Measured, decimals
 from midspec.report.wording import signed
 from midspec.stats.intervals import Estimate, Table, difference
 
-TOLD = 6  # sentences about siblings, the clearest ones; the table has all
 ABOUT = (
     "Each trained arm’s change against the base arm on every value’s eval: its own, framed, and "
     "those that it wasn’t trained for, its siblings. The p-values of own values and of siblings "
@@ -175,10 +175,10 @@ def _said_siblings(rows: Sequence[Moved]) -> list[str]:
             f"None of {count(len(siblings), 'change')} of a sibling is shown after Holm’s "
             f"correction; the largest is that of {most.arm} on {most.eval}, {told(most.change)}."
         ]
-    more = "" if len(shown) <= TOLD else f", the clearest {TOLD} being"
+    more = "" if len(shown) <= TOLD else f"; the clearest {TOLD} are told here"
     return [
         f"{len(shown)} of {count(len(siblings), 'change')} of a sibling "
-        f"{are(len(shown))} shown after Holm’s correction{more}:",
+        f"{are(len(shown))} shown after Holm’s correction{more}.",
         *(
             f"{row.arm} moved {row.eval} by {told(row.change)} ({p_told(row.p_holm)})."
             for row in shown[:TOLD]
@@ -199,7 +199,7 @@ def _sheet(rows: Sequence[Moved], arms: Sequence[str], evals: Sequence[str]) -> 
     return Sheet(
         "Change against the base arm, with 95% intervals; bold where shown after Holm’s correction",
         ["Arm", *evals],
-        [[arm, *(written(arm, evaluation) for evaluation in evals)] for arm in arms],
+        {"": [[arm, *(written(arm, evaluation) for evaluation in evals)] for arm in arms]},
     )
 
 
