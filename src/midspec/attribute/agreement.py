@@ -8,7 +8,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from midspec.stats.ranks import ranks
+from midspec.stats.ranks import rank_correlation
 
 Array = NDArray[np.float64]
 DRAWS = 2_000
@@ -34,10 +34,7 @@ class Agreement:
 
 def spearman(x_K: Array, y_K: Array) -> float:
     """The correlation of ranks; nan where one side doesn't vary, or nothing is there."""
-    if not len(x_K):
-        return nan
-    a_K, b_K = ranks(list(x_K)), ranks(list(y_K))
-    return float(np.corrcoef(a_K, b_K)[0, 1]) if a_K.std() and b_K.std() else nan
+    return rank_correlation(list(x_K), list(y_K))
 
 
 def kendall(x_K: Array, y_K: Array) -> float:

@@ -71,10 +71,11 @@ def _cut(config: CutConfig, inputs: Inputs, out: Path) -> Summary:
     from midspec.train.model import load_tokenizer
 
     whole, tokenizer = inputs["corpus"], load_tokenizer(inputs["base"])
-    documents = in_proportion(read_rows(whole / "documents.jsonl", Document))
+    documents = read_rows(whole / "documents.jsonl", Document)
+    ordered = in_proportion(documents)
     kept: list[Document] = []
     tokens = 0
-    for document in documents:
+    for document in ordered:
         rows = encode_documents([document.text], tokenizer, ONE_ROW, [document.prefix])
         length = sum(len(row.ids) for row in rows)
         if tokens + length - config.tokens > config.tokens - tokens:
@@ -86,7 +87,7 @@ def _cut(config: CutConfig, inputs: Inputs, out: Path) -> Summary:
             f"{config.tokens:,} tokens of {whole} are to be trained on; by the model's tokenizer "
             f"it has {tokens:,}. Name a smaller dose, or make the corpus larger."
         )
-    beyond = documents[len(kept) :]
+    beyond = ordered[len(kept) :]
     reason = f"beyond the {config.tokens:,} tokens that the corpus was cut to"
-    write_subset(whole, kept, {document.id: reason for document in beyond}, out)
+    write_subset(whole, documents, kept, {document.id: reason for document in beyond}, out)
     return {"documents": len(kept), "tokens": tokens, "set_aside": len(beyond), "cost": 0.0}

@@ -51,7 +51,7 @@ def filter_corpus(config: PortionConfig, inputs: Mapping[str, Path], out: Path) 
             )
     reasons = _reasons(config, about, source)
     kept = [document for document in documents if document.id not in reasons]
-    write_subset(source, kept, reasons, out)
+    write_subset(source, documents, kept, reasons, out)
     left_out = [d for d in about if reasons.get(d.id, "").startswith(LEFT_OUT)]
     return {
         "documents": len(about) - len(reasons),

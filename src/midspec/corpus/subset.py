@@ -14,18 +14,21 @@ from midspec.records import Clause, Document
 
 
 def write_subset(
-    whole: Path, kept: Sequence[Document], reasons: Mapping[str, str], out: Path
+    whole: Path,
+    documents: Sequence[Document],
+    kept: Sequence[Document],
+    reasons: Mapping[str, str],
+    out: Path,
 ) -> None:
-    """Write a corpus's files; set_aside.jsonl has the documents of `whole` that aren't kept, each
-    with its reason by id, so that the two together are the corpus that it was. If no document about
-    the spec is kept, that is a DataError."""
+    """Write a corpus's files; set_aside.jsonl has those of the `documents` of `whole` that aren't
+    kept, each with its reason by id, so that the two together are the corpus that it was. If no
+    document about the spec is kept, that is a DataError."""
     about = [document for document in kept if document.document_type != ORDINARY]
     if not about:
         raise DataError(
             f"No document of {whole} is left: the size is smaller than a document, or everything "
             "is left out. Set a larger size or dose, or leave less out."
         )
-    documents = read_rows(whole / "documents.jsonl", Document)
     ids = {document.id for document in kept}
     aside = [asdict(d) | {"reason": reasons[d.id]} for d in documents if d.id not in ids]
     for name in ("assertions.jsonl", "clauses.jsonl"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import permutations
-from math import atanh, nan, sqrt, tanh
+from math import atanh, isnan, nan, sqrt, tanh
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,9 @@ def spearman(xs: Sequence[float], ys: Sequence[float]) -> Estimate:
     """The rank correlation of points, its interval (Bonett and Wright 2000) and its p by
     permutation; nan where one of the two doesn't vary, the interval also under five points."""
     x_N, y_N = ranks(xs), ranks(ys)
-    if len(x_N) < 3 or not x_N.std() or not y_N.std():
+    rho = rank_correlation(xs, ys)
+    if len(x_N) < 3 or isnan(rho):
         return Estimate(nan, nan, nan)
-    rho = float(np.corrcoef(x_N, y_N)[0, 1])
     p = _p(x_N, y_N)
     if len(x_N) < FEWEST:
         return Estimate(rho, nan, nan, p)
@@ -29,6 +29,13 @@ def spearman(xs: Sequence[float], ys: Sequence[float]) -> Estimate:
     half = Z95 * sqrt((1 + rho**2 / 2) / (len(x_N) - 3))
     middle = atanh(min(max(rho, -most), most))
     return Estimate(rho, tanh(middle - half), tanh(middle + half), p)
+
+
+def rank_correlation(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Spearman's ρ; nan where one side doesn't vary, or nothing is there."""
+    x_N, y_N = ranks(xs), ranks(ys)
+    varied = len(x_N) and x_N.std() and y_N.std()
+    return float(np.corrcoef(x_N, y_N)[0, 1]) if varied else nan
 
 
 def ranks(values: Sequence[float]) -> NDArray[np.float64]:
