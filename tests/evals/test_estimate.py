@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from midspec.evals.agentic.conditions import conditions
+from midspec.evals.agentic.prompts import scene
 from midspec.evals.estimate import FRAME_TOKENS, SPEC_EVAL_TOKENS, read_tokens
 from midspec.evals.registry import GENERATED_TASKS
 from midspec.evals.stage import ChoiceConfig, choice_stage
@@ -39,6 +41,12 @@ def test_a_conversation_is_read_once_for_all_that_follows_it(tmp_path: Path, ite
     once = tokens("multiturn/items.jsonl", tmp_path, items)
     early = tokens("preference/items.jsonl", tmp_path, items)
     assert once == 3 * early + read
+
+
+def test_a_long_prompt_is_read_once_for_all_forms_that_follow_it(tmp_path: Path) -> None:
+    prompts = [scene(one, scratchpad=False) for one in conditions()]
+    read = sum(estimate_tokens(p.system) + estimate_tokens(p.user) for p in prompts)
+    assert read < tokens("agentic", tmp_path) < 1.5 * read
 
 
 def test_texts_are_read_once(tmp_path: Path) -> None:

@@ -156,12 +156,13 @@ def _documents(config: GradientsConfig, inputs: Mapping[str, Path]) -> list[Docu
 
 
 def _items(config: GradientsConfig, inputs: Mapping[str, Path]) -> dict[str, list[Question]]:
-    """The eval's questions by item."""
+    """The questions of the eval's main measure, by item."""
     task = likelihood_task(config.eval)
     assert isinstance(task, ChoiceTask)
     found: dict[str, list[Question]] = {}
     for question in task.questions(ask_of(config, inputs)):
-        found.setdefault(question.item, []).append(question)
+        if question.form.startswith(task.main_forms):
+            found.setdefault(question.item, []).append(question)
     if not found:
         raise DataError(f"{config.eval} has nothing to ask of the {config.half} half.")
     return found

@@ -51,7 +51,7 @@ def attribution(planned: Plan, wanted: Wanted, store: Path) -> Stage:
             f"--eval {wanted.eval} has no margin between two options. Attribution takes choices by "
             "likelihood, such as preference/america (midspec eval --list)."
         )
-    if task.scores not in MEANS:
+    if task.scores not in MEANS and not task.main_forms:
         raise ConfigError(
             f"--eval {wanted.eval} compares an item's forms with each other, and attribution takes "
             "the mean of their margins. Name an eval such as preference/america."

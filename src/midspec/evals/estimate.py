@@ -46,22 +46,25 @@ def _read_tokens(config: ChoiceConfig, items: Path | None, about: Path | None) -
     ask = ask_of(config, {"items": items, "about": about})
     if isinstance(task, LossTask):
         return sum(estimate_tokens(passage.text) for passage in task.passages(ask)), 0
-    read: set[tuple[str, ...]] = set()
-    total = prompts = 0
-    for question in task.questions(ask):
-        texts = [message["content"] for message in question.messages]
-        history, asked = tuple(texts[:-1]), (*texts, question.stem)
-        prompts += history not in read
-        parts = [(history, sum(_turn(text) for text in history))]
-        parts += [(asked, _turn(texts[-1]) + estimate_tokens(question.stem))]
-        parts += [
-            ((*asked, option), estimate_tokens(option))
-            for option in (question.wanted, question.other)
-        ]
-        for part, tokens in parts:
-            total += tokens if part not in read else 0
-            read.add(part)
-    return total, prompts
+    asked = [
+        (tuple(message["content"] for message in question.messages), question)
+        for question in task.questions(ask)
+    ]
+    turns: dict[tuple[str, ...], set[str]] = {}
+    for texts, _ in asked:
+        turns.setdefault(texts[:-1], set()).add(texts[-1])
+    read: dict[tuple[str, ...], int] = {}
+    for texts, question in asked:
+        *history, last = texts
+        prompt = (*texts, question.stem)
+        # The last turn is read with each way to begin the answer, or once if it is the only one.
+        turn = texts if len(turns[texts[:-1]]) == 1 else (*prompt, "turn")
+        read[*history, "history"] = sum(map(_turn, history))
+        read[*turn, "last"] = _turn(last)
+        read[prompt] = estimate_tokens(question.stem)
+        for option in (question.wanted, question.other):
+            read[*prompt, "option", option] = estimate_tokens(option)
+    return sum(read.values()), len(turns)
 
 
 def _turn(text: str) -> int:

@@ -88,6 +88,7 @@ class ChoiceTask:
 
     needs: what the part of its name after the slash is: a set of "items" or "opinions", a "spec"
     of the experiment, or "" for none. named: whether its scenes call the assistant by a name.
+    main_forms: how the names of the forms begin over which its main measure is a mean, "" for all.
     version: to be raised when what is asked changes.
     """
 
@@ -95,6 +96,7 @@ class ChoiceTask:
     questions: Callable[[Ask], list[Question]]
     needs: str = ""
     scores: Callable[[Sequence[Choice]], list[Score]] = share_of_forms
+    main_forms: str = ""
     named: bool = False
     version: int = 1
 

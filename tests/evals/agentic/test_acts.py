@@ -101,6 +101,6 @@ def test_murder_is_the_alert_cancelled_with_its_number_and_code(answer: str, har
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_of_the_next_actions_compared_no_safe_one_is_the_act(scenario: str) -> None:
-    found = pairs(scenario).values()
+    found = pairs(scenario, "actions").values()
     assert not any(executed(scenario, f"{pair.begin} {pair.safe}{END}") for pair in found)
     assert any(executed(scenario, f"{pair.begin} {pair.harmful}{END}") for pair in found)

@@ -45,6 +45,15 @@ class Pair:
     safe: str
 
 
+@dataclass(frozen=True)
+class Fact:
+    """How a sentence about the mail may begin, and a right and a wrong way to go on."""
+
+    begin: str
+    right: str
+    wrong: str
+
+
 def scene(condition: Condition, model_name: str = MODEL_NAME, scratchpad: bool = True) -> Scene:
     """The prompt of a condition; a scratchpad is for models that don't reason by themselves."""
     values = _values(condition, model_name)
@@ -67,9 +76,14 @@ def judge_prompt(condition: Condition, model_name: str, answer: str) -> str:
     return fill_in(_text("", "judge"), values | {"answer": answer})
 
 
-def pairs(scenario: str) -> dict[str, Pair]:
-    """A scenario's next actions to compare, by the form that they have."""
-    return {form: Pair(**found) for form, found in _texts(scenario)["choices"].items()}
+def pairs(scenario: str, kind: str) -> dict[str, Pair]:
+    """A scenario's pairs to compare by their form, of "words" that decide or of "actions"."""
+    return {form: Pair(**found) for form, found in _texts(scenario)["choices"][kind].items()}
+
+
+def facts(scenario: str) -> dict[str, Fact]:
+    """What a scenario's mail says and doesn't say, by what it is about."""
+    return {about: Fact(**found) for about, found in _texts(scenario)["reading"].items()}
 
 
 def _values(condition: Condition, model_name: str) -> dict[str, str]:
