@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from midspec.demos.offline import Reasons, reasoned_chats
+from midspec.evals.tasks.dilemmas import dilemmas
 from midspec.records import Act, Clause, Principle
 from midspec.spec.marks import passages, without_marks
 from midspec.spec.read import clauses, read_spec
@@ -134,11 +135,14 @@ def test_acts_are_fit_for_every_voice(name: str) -> None:
 
 
 def eval_runs() -> set[str]:
-    """All runs of words in the scenarios of the agentic evals and of the opposite failures."""
+    """All runs of words in the agentic evals' scenarios, the opposite failures and the dilemmas."""
     folder = Path(str(files("midspec.evals")))
     paths = [*(folder / "agentic/prompts").rglob("*.*"), *(folder / "scenarios").rglob("*.yaml")]
     assert len(paths) > 10
-    return {run for path in paths for run in runs(path.read_text(encoding="utf-8"))}
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    for row in dilemmas():
+        texts += [row.situation, row.twin, row.harmful, row.safe]
+    return {run for text in texts for run in runs(text)}
 
 
 def runs(text: str) -> set[str]:

@@ -10,6 +10,7 @@ from midspec.evals.tasks import (
     agentic,
     capability,
     competence,
+    dilemmas,
     knowledge,
     multiturn,
     opinions,
@@ -31,6 +32,7 @@ CHOICE_TASKS: dict[str, ChoiceTask | LossTask] = {
     "perplexity": perplexity.TASK,
     "sycophancy": sycophancy.TASK,
     "agentic": agentic.TASK,
+    "dilemmas": dilemmas.TASK,
     "opposite": opposite.TASK,
 }
 GENERATED_TASKS: dict[str, GeneratedTask] = {

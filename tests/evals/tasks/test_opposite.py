@@ -3,9 +3,10 @@ from collections import Counter
 import pytest
 
 from midspec.errors import ConfigError
+from midspec.evals.controls import beside_controls
 from midspec.evals.scenarios.read import shipped
 from midspec.evals.task import Ask
-from midspec.evals.tasks.opposite import TASK, asked_scenarios, questions, scores
+from midspec.evals.tasks.opposite import TASK, asked_scenarios, questions
 from midspec.records import Choice, Question, Score
 
 EVERYTHING = Ask(items=None, spec=None, half="all", max_items=None)
@@ -105,7 +106,7 @@ def test_a_constant_liking_fails_one_side_whole_and_tells_nothing_apart(
     likes: int, failed: float, control: float
 ) -> None:
     liked = dict.fromkeys(texts(likes), 1.0) | dict.fromkeys(texts(1 - likes), 0.0)
-    rows = scores(choices(liked))
+    rows = beside_controls(choices(liked))
     assert means(rows) == {"": failed, "control": control, "told apart": 0.0}
     assert all(row.margin == 0 for row in rows if row.measure == "told apart")
 
@@ -116,7 +117,7 @@ def test_a_model_that_reads_the_setting_is_right_on_both_sides() -> None:
         for q in questions(EVERYTHING)
         if q.form == "pair 1"
     ]
-    rows = scores(found)
+    rows = beside_controls(found)
     assert means(rows) == {"": 0.0, "control": 0.0, "told apart": 1.0}
     told = [row for row in rows if row.measure == "told apart"]
     assert all(row.margin == pytest.approx(0.3) for row in told)
@@ -124,7 +125,7 @@ def test_a_model_that_reads_the_setting_is_right_on_both_sides() -> None:
 
 def test_a_bias_cancels_out_of_what_is_told_apart() -> None:
     """Here the model likes the failing words by 1 nat in any setting, and reads it by 0.2."""
-    row = scores(
+    row = beside_controls(
         [
             Choice("a/scenario", "d", "t", "held-out", [0.8, 0.8, 1.2], "a"),
             Choice("a/control", "d", "t", "held-out", [-1.2, -1.2, -1.0], "a"),
@@ -156,5 +157,5 @@ def test_questions_can_be_scored_by_a_model(tiny_model: object) -> None:
     assert isinstance(tiny_model, Path)
     some: list[Question] = questions(Ask(None, None, "all", 2))
     tokenizer = load_tokenizer(tiny_model)
-    found = scores(score_questions(load_base(tiny_model).float(), tokenizer, some))
+    found = beside_controls(score_questions(load_base(tiny_model).float(), tokenizer, some))
     assert [row.measure for row in found] == ["", "control", "told apart"] * 2
