@@ -58,8 +58,18 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StoreError(f"{path} is missing. Run the stage that writes it again.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, too long a number, too deep
         raise StoreError(f"{path} is not readable JSON ({error}). Delete its folder.") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; anything else is a StoreError that names the file."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise StoreError(f"{path} holds no JSON object. Run the stage that writes it again.")
+    return found
 
 
 def write_rows(path: Path, rows: Iterable[object]) -> int:
@@ -91,8 +101,16 @@ def read_dicts(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
+            if "\\ud" in line or "\\uD" in line:
+                json.dumps(row, ensure_ascii=False).encode()
         except json.JSONDecodeError as error:
             raise DataError(f"{path}, line {number}: not JSON ({error.msg}).") from error
+        except UnicodeEncodeError as error:
+            raise DataError(f"{path}, line {number}: holds half a character (\\ud…).") from error
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"{path}, line {number}: can't be read: a number too long, or nested too deep."
+            ) from error
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: expected an object, got {line[:40]!r}.")
         rows.append(row)

@@ -1,5 +1,6 @@
 """Reading YAML that people write: whatever is wrong with it is one sentence."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,21 @@ import yaml
 
 from midspec.errors import ConfigError
 
+MOST_VALUES = 100_000
+UNFIT = re.compile("[\0\ud800-\udfff]")  # characters that no path can hold
+
 
 class _OnceLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key written twice; YAML would keep the last in silence."""
+    """A YAML loader that refuses a key written twice, of which YAML would keep the last in silence,
+    and what can't be written down again."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """A value as YAML reads it."""
+        if isinstance(node.value, str) and (found := UNFIT.search(node.value)):
+            raise yaml.MarkedYAMLError(
+                problem=f"the character {found[0]!a}", problem_mark=node.start_mark
+            )
+        return super().construct_scalar(node)
 
 
 def _once(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -41,9 +54,27 @@ def read_yaml(path: Path) -> object:
     except OSError as error:
         raise ConfigError(f"The experiment file {path} can't be read: {error.strerror}.") from error
     try:
-        return yaml.load(text, Loader=_OnceLoader)
+        found = yaml.load(text, Loader=_OnceLoader)
+        if _size(found, {}) > MOST_VALUES:
+            raise ConfigError(
+                f"{path}: its aliases make more than {MOST_VALUES:,} values. Write them out."
+            )
+        return found
+    except RecursionError as error:
+        raise ConfigError(f"{path}: its lists or mappings are nested too deep.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}, line {line}: not valid YAML ({error.problem}).") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: not valid YAML ({error}).") from error
+        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from error
+
+
+def _size(value: object, known: dict[int, int]) -> int:
+    """How many values there are once aliases, which YAML lets stand for a whole part, are spelled
+    out: ten lines can make ten billion."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(value)]

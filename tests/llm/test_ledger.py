@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from midspec.errors import StoreError
-from midspec.llm.ledger import Answer, Call, LedgerReader, LedgerWriter
+from midspec.llm.ledger import Answer, Call, LedgerReader, LedgerWriter, ledger_file
 
 CALL = Call("document", 1, "openai/x", "The spec.", "Write.", 100, 1.0, "low", "0")
 
@@ -150,3 +150,11 @@ def test_a_ledger_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     writer.file = open("/dev/full", "ab")  # noqa: SIM115 - closed with the test's process
     with pytest.raises(StoreError, match=r"The disk is full: .*ledger\.jsonl"):
         writer.append([answer()])
+
+
+@pytest.mark.parametrize("name", ["../../../up", "/etc/passwd", "a" * 300, "a\\b:c", "$(x) ;'\""])
+def test_a_ledger_lies_in_its_folder_whatever_the_spec_is_called(tmp_path: Path, name: str) -> None:
+    path = ledger_file(tmp_path, "corpus", name, "The spec.", "openai/x")
+    assert path.parent == tmp_path
+    LedgerWriter(path).append([answer()])
+    assert [found.name for found in tmp_path.rglob("*")] == [path.name]

@@ -114,6 +114,10 @@ def test_two_lists_are_not_read_as_one(text: str) -> None:
     ("text", "words"),
     [
         ('{"items": [{"name": "Te', "not JSON"),
+        ("[" * 100_000, "nested too deep"),
+        (f'{{"items": [{"1" * 5000}]}}', "a number too long"),
+        ('[{"name": "\\ud800", "description": "x"}]', "half a character"),
+        (f"{'1' * 5000}. Tea: Warm drinks.", "no numbered list"),
         ('{"list": []}', 'without a list "items"'),
         ('{"items": {}}', 'without a list "items"'),
         ("[]", "an empty list"),
@@ -239,7 +243,12 @@ def test_an_object_is_read_bare_or_fenced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("[1]", "no JSON object"), ("Yes, faithful.", "not JSON")]
+    ("text", "words"),
+    [
+        ("[1]", "no JSON object"),
+        ("Yes, faithful.", "not JSON"),
+        ("[" * 100_000, "nested too deep"),
+    ],
 )
 def test_what_is_no_object_may_be_asked_for_again(text: str, words: str) -> None:
     with pytest.raises(UnreadableError, match=words) as caught:

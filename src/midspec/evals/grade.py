@@ -94,7 +94,11 @@ def _read_object(text: str) -> dict[str, Any]:
     begin, end = text.find("{"), text.rfind("}")
     if begin < 0 or end < begin:
         raise ValueError("no JSON object")
-    found = json.loads(text[begin : end + 1])
+    try:
+        found = json.loads(text[begin : end + 1])
+        json.dumps(found, ensure_ascii=False).encode()  # half a character couldn't be written down
+    except RecursionError as error:
+        raise ValueError("a JSON object that is nested too deep") from error
     if not isinstance(found, dict):
         raise ValueError("no JSON object")
     return found

@@ -15,6 +15,7 @@ from typing import Any
 from midspec import progress
 from midspec.errors import TeacherError
 from midspec.files import disk_errors
+from midspec.keys import without_keys
 from midspec.llm.caller import Settings
 from midspec.llm.ledger import Answer, Call, LedgerReader
 from midspec.llm.prices import price_of
@@ -223,7 +224,7 @@ class Asker:
     @staticmethod
     def _last_words(log: Path) -> str:
         lines = log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it left no message."
+        return without_keys(lines[-1]) if lines else "it left no message."
 
     async def close(self) -> None:
         """Hang up and wait until what is under way is written down."""

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from midspec.keys import without_keys
 from midspec.llm.ledger import UNREADABLE, Answer, Call, LedgerReader, LedgerWriter
 
 HTTP_FATAL = (401, 403, 404)  # no later call would fare better
@@ -143,7 +144,8 @@ class Caller:
         if cost is None and self.settings.price:
             cost = (sent * self.settings.price[0] + received * self.settings.price[1]) / 1e6
         said = output.completion if output and output.choices else unreadable
-        text = said.encode(errors="replace").decode()  # a cut answer may end in half a character
+        # A cut answer may end in half a character, and one may repeat the key that it was sent.
+        text = without_keys(said.encode(errors="replace").decode())
         return Answer(
             key=call.key,
             step=call.step,
@@ -273,15 +275,11 @@ def _wait(error: BaseException, failed: int, held_off: int) -> float:
 
 
 def _words(error: BaseException) -> str:
-    """What went wrong in one line, without any key that the environment holds."""
+    """What went wrong in one line, without a key: servers repeat what they refuse."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     text = re.sub(r"\[/?(?:bold|blue|red|/)*\]", "", " ".join(str(error).split()))
-    text = text.removeprefix("ERROR: ")[:400] or type(error).__name__
-    for name, value in os.environ.items():
-        if name.endswith(("_KEY", "_TOKEN", "_SECRET")) and len(value) > 5:
-            text = text.replace(value, f"${name}")
-    return text
+    return without_keys(text.removeprefix("ERROR: "))[:400] or type(error).__name__
 
 
 def open_model(settings: Settings) -> Any:

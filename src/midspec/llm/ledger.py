@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -81,7 +82,9 @@ class Answer:
 def ledger_file(folder: Path, stage: str, name: str, spec: str, teacher: object) -> Path:
     """One ledger for a stage's spec and teacher: sizes and variants of a corpus share answers."""
     digest = sha256(f"{spec}\n{teacher}".encode()).hexdigest()
-    return folder / f"{stage}-{name}-{digest[:12]}.jsonl"
+    # A spec may have any name, and what tells ledgers apart is the digest.
+    told = re.sub(r"[^\w.+ -]", "-", name)[:60]
+    return folder / f"{stage}-{told}-{digest[:12]}.jsonl"
 
 
 class LedgerReader:

@@ -29,7 +29,7 @@ PREAMBLE = re.compile(
     re.IGNORECASE,
 )
 CUT = ("max_tokens", "model_length")
-NUMBERED = re.compile(r"^\s*(\d+)[.)]\s+(\S.*)$")
+NUMBERED = re.compile(r"^\s*(\d{1,9})[.)]\s+(\S.*)$")
 CLAUSE_IDS = re.compile(rf"\s*\[({CLAUSE_ID}(?:[,;\s]+{CLAUSE_ID})*[,;\s]*)\]\.?\s*$")
 FENCE = re.compile(r"^\s*```(?:json)?\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 
@@ -106,7 +106,7 @@ def read_object(answer: Answer) -> dict[str, Any]:
     text = usable(answer)
     fenced = FENCE.match(text)
     try:
-        found = json.loads(fenced[1] if fenced else text)
+        found = _loads(fenced[1] if fenced else text)
     except json.JSONDecodeError as error:
         raise UnreadableError(f"not JSON ({error.msg})", repairable=True) from error
     if not isinstance(found, dict):
@@ -114,9 +114,23 @@ def read_object(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def _json_items(text: str) -> tuple[list[ListItem], list[str]]:
+def _loads(text: str) -> Any:
+    """What a JSON text says; an answer that loops can be a thousand brackets, or one number."""
     try:
         found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character couldn't be written down
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(
+            "JSON with half a character, a number too long, or nested too deep", repairable=True
+        ) from error
+    return found
+
+
+def _json_items(text: str) -> tuple[list[ListItem], list[str]]:
+    try:
+        found = _loads(text)
     except json.JSONDecodeError as error:
         raise UnreadableError(
             f"not JSON ({error.msg} at character {error.pos})", repairable=True

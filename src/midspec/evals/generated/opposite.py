@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from midspec.evals.controls import CONTROL
 from midspec.evals.logs import about, labels, repeat_row, scored
 from midspec.evals.scenarios.ask import MODEL_NAME, messages
 from midspec.evals.scenarios.read import Scenario
 from midspec.evals.task import Ask, GeneratedTask
-from midspec.evals.tasks.opposite import CONTROL, SET, asked_scenarios
+from midspec.evals.tasks.opposite import SET, asked_scenarios
 from midspec.records import Metric, Score
 
 if TYPE_CHECKING:

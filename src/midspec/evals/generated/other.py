@@ -37,9 +37,12 @@ def other_task(name: str) -> GeneratedTask:
 
 
 def _made(module: str, function: str, ask: Ask) -> Task:
+    from inspect_ai.util import registry_info
+
     try:
         make = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
+        registry_info(make)  # no other function is called: an experiment's file may be a stranger's
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"evals: the Inspect task {module}:{function} isn't there ({error}). Install its "
             "package, such as: pip install inspect_evals"
