@@ -1,43 +1,82 @@
-"""`midspec export`: a trained arm as a folder for other programs, with a model card."""
+"""`midspec export`: an experiment as an archive, or an arm as a folder for other programs."""
 
-import shutil
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from midspec.cli_archive import write_run
 from midspec.cli_build import check_out, open_plan, replace_whole
 from midspec.cli_options import Store
 from midspec.errors import ConfigError
 
-MARK = "lineage.json"
+EXPERIMENT = Path("experiments/cheese.yaml")
 
 
 def export(
-    arm: Annotated[str, typer.Argument(help="A trained arm of the experiment.")],
-    out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
-    experiment: Annotated[Path, typer.Option("--experiment", "-e", help="Its file.")] = Path(
-        "experiments/cheese.yaml"
-    ),
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT.yaml|ARM",
+            help="A finished experiment, for an archive; or one of its arms, for a folder.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The archive to write, else NAME.tar.gz; of an arm, the folder."),
+    ] = None,
+    adapters: Annotated[
+        list[str] | None,
+        typer.Option(help="Of an archive: none, final, all, or an arm's (once for each)."),
+    ] = None,
+    experiment: Annotated[
+        Path | None, typer.Option("--experiment", "-e", help="Of an arm: its experiment file.")
+    ] = None,
     adapter_only: Annotated[
-        bool, typer.Option("--adapter-only", help="What PEFT adds to the base model, alone.")
+        bool, typer.Option("--adapter-only", help="Of an arm: what PEFT adds to the base model.")
     ] = False,
     dtype: Annotated[
         str | None,
-        typer.Option(help="bfloat16, float16 or float32; else bfloat16, of an adapter float32."),
+        typer.Option(
+            help="Of an arm: bfloat16, float16, float32; else the first, of an adapter the last."
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Which seed's model.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of an arm: which seed's model.")] = None,
     store: Store = Path("store"),
 ) -> None:
-    """Write an arm's weights and a model card, for transformers, vLLM, llama.cpp or PEFT."""
+    """Write an experiment's archive, which midspec import takes in on another machine; or an arm's
+    weights and a model card, for transformers, vLLM, llama.cpp or PEFT."""
+    if Path(what).suffix in (".yaml", ".yml"):
+        if experiment or adapter_only or dtype or seed is not None:
+            raise ConfigError(
+                f"{what} is an experiment, and --experiment, --adapter-only, --dtype and --seed "
+                "are for an arm. An archive's weights are chosen with --adapters."
+            )
+        write_run(Path(what), out, adapters or ["none"], store)
+        return
+    if adapters:
+        raise ConfigError(f"--adapters is for an archive, and {what} is no experiment file.")
+    if out is None:
+        raise ConfigError(f"Name the folder to write the arm {what} to, with --out.")
+    _write_arm(what, out, experiment or EXPERIMENT, adapter_only, dtype, seed, store)
+
+
+def _write_arm(
+    arm: str,
+    out: Path,
+    experiment: Path,
+    adapter_only: bool,
+    dtype: str | None,
+    seed: int | None,
+    store: Path,
+) -> None:
+    """Write an arm's weights and a model card to a folder."""
     from midspec.console import console
-    from midspec.experiment import find_arm
-    from midspec.export.card import card
-    from midspec.export.lineage import find_lineage
-    from midspec.export.weights import DTYPES, write_adapter, write_merged
-    from midspec.files import disk_errors, write_json, write_text
+    from midspec.export.folder import MARK, write_arm
+    from midspec.export.weights import DTYPES
+    from midspec.files import disk_errors
 
     wanted = dtype or ("float32" if adapter_only else "bfloat16")
     kind = next((known for known in DTYPES if known == wanted), None)
@@ -46,31 +85,14 @@ def export(
     out = out.resolve()
     check_out(out, MARK, "exported model")
     planned = open_plan(experiment)
-    chosen, asked = find_arm(planned, arm, seed, store)
-    trained = planned.arms[arm, chosen]
-    assert asked.base
-    if trained is None:
-        raise ConfigError(
-            f"The arm {arm} trains nothing, so there is nothing to export: its weights are those "
-            f"of {asked.base.name}."
-        )
-    lineage = find_lineage(planned, arm, chosen, store)
-    base, folder = asked.base.path(store), trained.path(store)
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         made = Path(scratch) / out.name
         made.mkdir()
-        if adapter_only:
-            name = lineage.base.hub_id or lineage.base.name
-            write_adapter(base, folder, name, kind, arm, made)
-        else:
-            write_merged(base, folder, kind, made)
-        write_json(made / MARK, asdict(lineage))
-        write_text(made / "README.md", card(lineage, adapter_only, kind))
-        for file in made.glob("*.safetensors"):  # written for the owner's eyes alone
-            shutil.copymode(made / MARK, file)
+        write_arm(planned, arm, seed, store, adapter_only, kind, made)
         replace_whole(made, out)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     what = "adapter" if adapter_only else "model"
-    console.print(f"{out}  ({what} in {kind}, {size / 1e6:,.0f} MB)", markup=False, soft_wrap=True)
+    told = f"{out}  ({what} in {kind}, {size / 1e6:,.0f} MB)"
+    console.print(told, markup=False, soft_wrap=True)

@@ -24,20 +24,10 @@ ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def card(lineage: Lineage, adapter: bool, dtype: str) -> str:
     """The card of an exported folder: whole weights, or just the adapter; stored as `dtype`."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    templates = Environment(
-        loader=PackageLoader("midspec.export"),
-        undefined=StrictUndefined,
-        finalize=plain,
-        autoescape=False,  # it is Markdown; `plain` escapes all that is filled in
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters.update(number=_number)
     trained = [stage for stage in lineage.stages if stage.trains]
-    body = templates.get_template("card.md.j2").render(
+    body = render_markdown(
+        "midspec.export",
+        "card.md.j2",
         it=lineage,
         adapter=adapter,
         dtype=dtype,
@@ -49,10 +39,33 @@ def card(lineage: Lineage, adapter: bool, dtype: str) -> str:
         demos=[s for s in lineage.stages if not s.trains and s.stage not in ("spec", *CORPORA)],
         by_llm=any(_teacher(stage) != OFFLINE for stage in lineage.stages),
         versions=_versions(lineage.stages),
-        writer=_writer,
+        writer=writer,
         name=_name,
     )
-    return f"---\n{_front(lineage, adapter)}---\n\n{body}"
+    return front_matter(_front(lineage, adapter)) + body
+
+
+def render_markdown(package: str, template: str, **found: Any) -> str:
+    """A package's Markdown template, filled in so that no value is more than its own letters."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader(package),
+        undefined=StrictUndefined,
+        finalize=plain,
+        autoescape=False,  # it is Markdown; `plain` escapes all that is filled in
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters.update(number=_number)
+    return templates.get_template(template).render(**found)
+
+
+def front_matter(values: dict[str, Any]) -> str:
+    """What the Hub reads of a card, as YAML at its head."""
+    told = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return f"---\n{told}---\n\n"
 
 
 class Code(str):
@@ -69,7 +82,7 @@ def plain(value: object) -> str:
     return text.translate(ENTITIES)
 
 
-def _front(lineage: Lineage, adapter: bool) -> str:
+def _front(lineage: Lineage, adapter: bool) -> dict[str, Any]:
     base = lineage.base
     found: dict[str, Any] = {}
     if base.hub_id:
@@ -81,7 +94,7 @@ def _front(lineage: Lineage, adapter: bool) -> str:
     found["pipeline_tag"] = "text-generation"
     tags = ["midspec", "model-spec-midtraining", "alignment-research"]
     found["tags"] = [*tags, "lora"] if adapter else tags
-    return yaml.safe_dump(found, sort_keys=False)
+    return found
 
 
 def _name(stage: Made) -> str:
@@ -90,7 +103,7 @@ def _name(stage: Made) -> str:
     return own if stage.trains else own.partition(" ")[2] or own
 
 
-def _writer(stage: Made) -> str:
+def writer(stage: Made) -> str:
     """Who wrote what a stage holds."""
     model = _teacher(stage)
     return WRITERS.get(stage.stage, "midspec, without an LLM" if model == OFFLINE else model)

@@ -105,8 +105,8 @@ def find_lineage(planned: Plan, arm: str, seed: int, store: Path) -> Lineage:
         experiment=planned.experiment.name,
         arm=arm,
         seed=seed,
-        base=_base(asked.base, model or planned.experiment.model),
-        stages=[_made(stage, store, seed) for stage in chain],
+        base=describe_base(asked.base, model or planned.experiment.model),
+        stages=[describe_stage(stage, store, seed) for stage in chain],
         scores=[
             Told(name, metric.name, metric.role, *found, beside.get((name, metric.measure)))
             for (name, metric), found in _scores(planned, arm, seed, store)
@@ -123,7 +123,8 @@ def hub_id(model: str) -> str:
     return model if HUB_ID.fullmatch(model) and not Path(model).is_dir() else ""
 
 
-def _base(base: Source, model: str) -> Base:
+def describe_base(base: Source, model: str) -> Base:
+    """A base model and where its files came from, as its folder tells it."""
     known, folder = hub_id(model), base.location
     origin = f"{known}@{folder.name}" if known and folder.parent.name == "snapshots" else ""
     if (folder / "midspec.json").exists():
@@ -142,16 +143,17 @@ def _license(folder: Path) -> str:
     return found[1] if found else ""
 
 
-def _made(stage: Stage, store: Path, seed: int) -> Made:
+def describe_stage(stage: Stage, store: Path, seed: int = 0) -> Made:
+    """A stage of a store; of one that isn't there, what its recipe says."""
     manifest = read_json(stage.path(store) / "manifest.json") if stage.done(store) else {}
-    recipe: dict[str, Any] = {**stage.recipe, **manifest}
-    kept = ("config", "inputs", "sources", "summary", "packages", "commit")
-    return Made(
-        title=stage.title.removesuffix(f", seed {seed}"),
-        stage=stage.name,
-        fingerprint=stage.fingerprint(),
-        **{key: recipe[key] for key in kept if key in recipe},
-    )
+    title = stage.title.removesuffix(f", seed {seed}")
+    return made_by({**stage.recipe, **manifest, "title": title}, stage.fingerprint())
+
+
+def made_by(manifest: dict[str, Any], fingerprint: str) -> Made:
+    """A stage as its manifest, or else its recipe, tells it."""
+    kept = ("title", "stage", "config", "inputs", "sources", "summary", "packages", "commit")
+    return Made(fingerprint=fingerprint, **{key: manifest[key] for key in kept if key in manifest})
 
 
 def _scores(

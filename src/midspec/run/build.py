@@ -1,9 +1,11 @@
 """Build stages once each: in a work folder that survives failure, published by one rename."""
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -11,12 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from midspec import __version__
-from midspec.errors import MidspecError, StoreError
+from midspec.errors import MidspecError, ModelError, StoreError
 from midspec.files import digest_folder, disk_errors, read_json, write_json
 from midspec.resources import Resources, using
 from midspec.run.bucket import Bucket
 from midspec.run.lease import leased, locked
-from midspec.run.stage import MANIFEST, Source, Stage, verify
+from midspec.run.stage import MANIFEST, Source, Stage, left_out, verify
 from midspec.run.under_way import telling
 
 STORE_FORMAT = 1
@@ -34,17 +36,17 @@ class Failure:
     error: BaseException
 
 
-def open_store(root: Path) -> Path:
-    """Make the store if need be; one written by a newer midspec is a StoreError."""
+def check_store(root: Path) -> None:
+    """Refuse a store that is no folder, or that a newer midspec has written; one that isn't there
+    yet is fine."""
     marker = root / "store.json"
-    try:
-        with disk_errors(root):
-            (root / ".work").mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise StoreError(f"{root} is not a folder. Choose another place with --store.") from error
+    if any(part.exists() and not part.is_dir() for part in (root, *root.parents)):
+        raise StoreError(f"{root} is not a folder. Choose another place with --store.")
     if not marker.exists():
-        write_json(marker, {"format": STORE_FORMAT, "midspec": __version__})
-    found = read_json(marker)
+        return
+    found: object = None
+    with suppress(StoreError):  # its words would have the whole store deleted
+        found = read_json(marker)
     if not isinstance(found, dict) or not isinstance(found.get("format"), int):
         raise StoreError(f"{marker} is not a store's marker. Choose another folder with --store.")
     if found["format"] > STORE_FORMAT:
@@ -53,11 +55,22 @@ def open_store(root: Path) -> Path:
             f"{found['format']}; this is {__version__}, format {STORE_FORMAT}). "
             "Upgrade midspec, or choose another folder with --store."
         )
+
+
+def open_store(root: Path) -> Path:
+    """Make the store if need be; one that can't be used is a StoreError."""
+    check_store(root)
+    marker = root / "store.json"
+    with disk_errors(root):
+        (root / ".work").mkdir(parents=True, exist_ok=True)
+    if not marker.exists():
+        write_json(marker, {"format": STORE_FORMAT, "midspec": __version__})
     return root
 
 
 def build(stage: Stage, root: Path) -> Path:
-    """Build one stage and return its folder; a folder that exists is done.
+    """Build one stage and return its folder; a folder that exists is done, unless an archive left
+    its weights out.
 
     The work folder outlives a failure or a kill, so that a stage can go on from what it holds.
     The lock is the kernel's: it is freed if this process dies, and lets runs share a store. The
@@ -69,9 +82,8 @@ def build(stage: Stage, root: Path) -> Path:
         locked(Path(f"{work}.lock")) as lock,
         leased(Bucket(str(work.parent)), f"{work.name}.lease", lock) as lease,
     ):
-        if not stage.done(root):
-            for source in stage.stages():
-                verify(source.path(root))
+        if not stage.done(root) or left_out(final):
+            _check_inputs(stage, root)
             with disk_errors(work):
                 work.mkdir(exist_ok=True)
             began = time.time()
@@ -99,8 +111,39 @@ def build(stage: Stage, root: Path) -> Path:
             lease.check()
             write_json(work / MANIFEST, manifest)
             with disk_errors(final):
+                if final.exists():  # what an archive left of it
+                    shutil.rmtree(final)
                 work.rename(final)
     return final
+
+
+def _check_inputs(stage: Stage, root: Path) -> None:
+    """What a stage reads must be what its name says, and a model that it needs must be here."""
+    for source in stage.inputs.values():
+        if isinstance(source, Stage):
+            verify(source.path(root), with_weights=stage.computes)
+        elif not source.here:
+            raise missing_model(source, f"the stage {stage.title or stage.name}")
+
+
+def missing_model(base: Source, who: str) -> ModelError:
+    """The error of a base model that is needed and isn't here, or is here in other bytes."""
+    other = f"; the files in {base.location} are others" if base.location.exists() else ""
+    return ModelError(
+        f"The base model {base.name} (sha256 {base.digest[:12]}…) isn't here{other}, and {who} "
+        "needs it. Get it with midspec model get; the .bases.json beside the experiment says which "
+        "files it came from. What is done, and its report, need no model."
+    )
+
+
+def check_models(targets: Iterable[Stage], root: Path) -> None:
+    """A base model that a stage needs which is to be built must be here, before anything is."""
+    again = wanted_again(targets, root)
+    for stage in ordered(targets):
+        if not stage.done(root) or stage.fingerprint() in again:
+            for source in stage.inputs.values():
+                if isinstance(source, Source) and not source.here:
+                    raise missing_model(source, f"the stage {stage.title or stage.name}")
 
 
 def graph(targets: Iterable[Stage]) -> dict[str, Stage]:
@@ -136,6 +179,7 @@ def run(
     """
     nodes = graph(targets)
     needs = _needs(nodes)
+    again = wanted_again(targets, root, done)
     order = TopologicalSorter(needs)
     order.prepare()
     running: dict[Future[Path], str] = {}
@@ -158,7 +202,7 @@ def run(
                 barred.add(key)
                 tell("skipped", stage)
                 order.done(key)
-            elif done(stage, root):
+            elif key not in again and done(stage, root):
                 tell("cached", stage)
                 order.done(key)
             else:
@@ -168,6 +212,20 @@ def run(
         if running:
             settle(wait(running, return_when=FIRST_COMPLETED).done)
     return failures
+
+
+def wanted_again(
+    targets: Iterable[Stage], root: Path, done: Callable[[Stage, Path], bool] = Stage.done
+) -> set[str]:
+    """The finished stages, by fingerprint, whose weights an archive left out and a stage needs that
+    is to be built."""
+    stages = ordered(targets)
+    without = {stage.fingerprint() for stage in stages if left_out(stage.path(root))}
+    again: set[str] = set()
+    for stage in reversed(stages) if without else ():  # each before what it reads
+        if stage.computes and (stage.fingerprint() in again or not done(stage, root)):
+            again |= {one.fingerprint() for one in stage.stages()} & without
+    return again
 
 
 def raise_failures(failures: Sequence[Failure], root: Path | str) -> None:

@@ -111,7 +111,7 @@ class Remote:
             source.digest: source
             for stage in stages
             for source in stage.inputs.values()
-            if isinstance(source, Source)
+            if isinstance(source, Source) and source.here
         }
         for digest, source in sources.items():
             at = f"sources/{digest[:12]}"
@@ -199,6 +199,10 @@ class Remote:
 def mirror_of(url: str, home: Path) -> Path:
     """This machine's mirror of the store at a URL; nothing is asked of the URL yet."""
     url = url.rstrip("/")
+    if not url.partition("://")[2]:
+        raise StoreError(
+            f"{url}// names no place. Write the store's address as s3://BUCKET/FOLDER."
+        )
     return _marked(home / "stores" / digest_text(url)[:12], url)
 
 

@@ -14,6 +14,7 @@ from midspec.recipe import canonical
 from midspec.resources import Resources
 
 MANIFEST = "manifest.json"  # written last: a folder without one is no stage
+LEFT_OUT = "left_out"  # of a manifest: outputs that aren't there, since an archive had none
 
 Inputs = Mapping[str, Path]
 Summary = dict[str, object]
@@ -23,19 +24,21 @@ Summary = dict[str, object]
 class Source:
     """A file or folder from outside the store; what it holds is its identity, not where it lies.
 
-    here: false for a model whose weights a plan doesn't wait for; its name stands for them then, so
-    the fingerprints of such a plan aren't those of a run.
+    here: false for a model whose weights a plan doesn't wait for. Its digest may be known all the
+    same; if not, its name stands for the weights, and the fingerprints of such a plan aren't those
+    of a run.
     """
 
     name: str
     location: Path
     here: bool = True
+    known: str = ""
 
     @cached_property
     def digest(self) -> str:
         """The sha256 of the file, or of the folder's files and names."""
         if not self.here:
-            return digest_text(f"not here: {self.name}")
+            return self.known or digest_text(f"not here: {self.name}")
         if not self.location.exists():
             raise ConfigError(f"{self.location} does not exist. Check the path in the experiment.")
         if self.location.is_file():
@@ -76,7 +79,7 @@ class Stage:
     @cached_property
     def digest(self) -> str:
         """The recipe's sha256."""
-        return sha256(json.dumps(self.recipe, sort_keys=True).encode()).hexdigest()
+        return recipe_digest(self.recipe)
 
     def fingerprint(self) -> str:
         """Twelve digits of the recipe's sha256."""
@@ -90,17 +93,46 @@ class Stage:
         """Whether the output is published."""
         return (self.path(root) / MANIFEST).exists()
 
+    @property
+    def computes(self) -> bool:
+        """Whether it computes with weights, and so needs those of the stages that it reads."""
+        return self.resources is not None
+
     def stages(self) -> "list[Stage]":
         """The inputs that are stages themselves."""
         return [source for source in self.inputs.values() if isinstance(source, Stage)]
 
 
-def verify(folder: Path) -> None:
-    """Check a published folder against the digests in its manifest; a change is a StoreError."""
-    outputs = read_json(folder / MANIFEST)["outputs"]
+def recipe_digest(recipe: Mapping[str, object]) -> str:
+    """The sha256 of a recipe, which a manifest holds too: its stage, version, config and inputs."""
+    named = {key: recipe[key] for key in ("stage", "version", "config", "inputs")}
+    return sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+
+
+def left_out(folder: Path) -> list[str]:
+    """The outputs, weights all of them, that the archive from which a stage came left out."""
+    if not (folder / MANIFEST).exists():
+        return []
+    found: list[str] = read_json(folder / MANIFEST).get(LEFT_OUT, [])
+    return found
+
+
+def verify(folder: Path, with_weights: bool = True) -> None:
+    """Check a published folder against the digests in its manifest; a change is a StoreError.
+
+    with_weights: whether weights that an archive left out are wanted, too.
+    """
+    manifest = read_json(folder / MANIFEST)
+    spared = manifest.get(LEFT_OUT, [])
     found = digest_folder(folder)
-    for name, digest in outputs.items():
-        if found.get(name) != digest:
+    for name, digest in manifest["outputs"].items():
+        if name in spared:
+            if with_weights:
+                raise StoreError(
+                    f"{folder / name} was left out of the archive that it came from. Import one "
+                    f"with adapters, or delete {folder} and run the experiment, which trains it."
+                )
+        elif found.get(name) != digest:
             what = "was changed" if name in found else "is missing"
             raise StoreError(
                 f"{folder / name} {what} since its stage finished, so nothing built on it would "

@@ -17,6 +17,7 @@ from threading import Lock
 
 from midspec import progress
 from midspec.errors import StoreError
+from midspec.keys import without_keys
 from midspec.run.lease import every
 from midspec.run.stage import Stage
 
@@ -77,7 +78,7 @@ class Teller:
         """Write it down as it is now."""
         with self.writing, suppress(OSError, StoreError):
             self.is_written = True
-            self.state = replace(self.state, at=time.time(), error=error)
+            self.state = replace(self.state, at=time.time(), error=without_keys(error))
             self.put(json.dumps(asdict(self.state)))
 
     @contextmanager

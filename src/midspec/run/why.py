@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from midspec.files import read_json
+from midspec.errors import StoreError
+from midspec.files import read_object
 from midspec.run.stage import MANIFEST
 
 
@@ -14,7 +15,7 @@ def differences(first: Path, second: Path) -> list[str]:
 
 
 def _compare(first: Path, second: Path, at: str) -> Iterator[str]:
-    one, two = (read_json(folder / MANIFEST) for folder in (first, second))
+    one, two = _read(first), _read(second)
     for part in ("stage", "version", "config"):
         yield from _values(f"{at}{part}", one[part], two[part])
     for key in sorted({*one["inputs"], *two["inputs"]}):
@@ -26,6 +27,15 @@ def _compare(first: Path, second: Path, at: str) -> Iterator[str]:
             yield from _compare(below, other, f"{at}{key} › ")
         else:
             yield f"{at}{key}: {left or 'nothing'} against {right or 'nothing'}"
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    found = read_object(folder / MANIFEST)
+    if not {"stage", "version", "config", "inputs"} <= found.keys():
+        raise StoreError(
+            f"{folder / MANIFEST} tells of no stage. Name a stage's folder in a store."
+        )
+    return found
 
 
 def _folder(sibling: Path, fingerprint: str | None) -> Path | None:

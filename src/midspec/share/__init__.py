@@ -1,0 +1,1 @@
+"""Finished experiments as archives that another machine verifies, and what goes to the Hub."""
