@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import math
-import subprocess
 from collections.abc import Sequence
 from ctypes import c_float, c_long, c_void_p
 from functools import cache
-from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,13 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from midspec.train.compiling import COMPILERS, compile_kernels, which_flags
 from midspec.train.elementwise import Shape
-
-COMPILERS = ("cc", "gcc", "clang")
-FLAGS = (
-    "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC", "-c",
-)  # fmt: skip
-WIDE = "-mprefer-vector-width=512"  # where the compiler has it
 
 
 @cache
@@ -35,30 +28,23 @@ def kernels() -> Kernels | None:
     """The compiled functions, or None where they can't be compiled; tried once in a process."""
     if torch.backends.openmp.is_available():  # type: ignore[no-untyped-call]
         for compiler in COMPILERS:
-            for flags in ([*FLAGS, WIDE], [*FLAGS]):
+            for flags in which_flags():
                 if library := _compile(compiler, flags):
                     return Kernels(library)
     return None
 
 
 def _compile(compiler: str, flags: list[str]) -> Any:
-    """Compile and load, in a folder that nobody else can write to and that is gone at once.
-
-    It is linked without an OpenMP library: its functions are found in the one that PyTorch has
-    loaded, so that both share one pool of threads.
-    """
-    with TemporaryDirectory() as folder, as_file(files("midspec.train") / "kernels.c") as source:
-        compiled, linked = f"{folder}/kernels.o", f"{folder}/kernels.so"
+    """Compile and load, in a folder that nobody else can write to and that is gone at once."""
+    with TemporaryDirectory() as folder:
+        linked = compile_kernels(compiler, flags, Path(folder))
         try:
-            for command in (
-                [compiler, *flags, str(source), "-o", compiled],
-                [compiler, "-shared", compiled, "-lm", "-o", linked],
-            ):
-                subprocess.run(command, capture_output=True, check=True, timeout=60)
+            if linked is None:
+                return None
             for own in (Path(torch.__file__).parent / "lib").glob("lib*omp*.so*"):
                 ctypes.CDLL(str(own), ctypes.RTLD_GLOBAL)
-            return ctypes.CDLL(linked)
-        except (OSError, subprocess.SubprocessError):
+            return ctypes.CDLL(str(linked))
+        except OSError:
             return None
 
 

@@ -1,0 +1,50 @@
+"""A comparison as a page, and for programs."""
+
+import json
+import re
+from pathlib import Path
+
+from midspec.compare.comparison import Comparison, compare
+from midspec.compare.page import render
+from midspec.compare.programs import for_programs
+from midspec.compare.run import named_apart, read_run
+
+from .runs import EVAL, Values, write_run
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+LOW, HIGH = [0.0, 0.5, 0.0, 0.5, 0.0, 0.5], [0.5, 1.0, 0.5, 1.0, 1.0, 1.0]
+
+
+def two(tmp_path: Path, name: str = "two") -> Comparison:
+    wanted = [(EVAL, "msm+aft", "aft")]
+    ours: Values = {"aft": {0: LOW}, "msm+aft": {0: HIGH}, HOSTILE: {0: LOW}}
+    theirs: Values = {"aft": {0: LOW[::-1]}, "msm+aft": {0: LOW}, HOSTILE: {0: HIGH}}
+    first = write_run(tmp_path, "one", ours, wanted=wanted)
+    other = write_run(tmp_path, name, theirs, wanted=wanted, settings={"model": HOSTILE})
+    return compare(named_apart([read_run(first), read_run(other)]))
+
+
+def test_the_page_has_every_number_and_loads_nothing(tmp_path: Path) -> None:
+    page = render(two(tmp_path))
+    for text in ("one", "two", "value-aligned rate", "msm+aft − aft", "Comparisons within"):
+        assert text.lower() in page.lower()
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:|//)""", page)
+    assert "<script" not in page and "default-src 'none'" in page
+
+
+def test_names_full_of_html_are_text(tmp_path: Path) -> None:
+    page = render(two(tmp_path, name=HOSTILE))
+    assert "<img" not in page
+    assert "&lt;img" in page
+
+
+def test_programs_get_numbers_and_null_for_none(tmp_path: Path) -> None:
+    told = for_programs(two(tmp_path))
+    text = json.dumps(told, allow_nan=False)
+    assert json.loads(text) == told
+    (table,) = told["evals"]
+    rows = {row["arm"]: row for row in table["arms"]}
+    assert rows["aft"]["by_run"]["one"]["rate"] == 0.25
+    assert rows["msm+aft"]["differences"]["two"]["difference"] < 0
+    assert told["contrasts"][0]["changes"]["two"]["mean"] < 0
+    assert {"setting": "model", "by_run": {"one": None, "two": HOSTILE}} in told["settings"]
