@@ -203,7 +203,7 @@ class Choice:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a report may hold a million
 class Score:
     """What one item says of an arm, whatever it was measured by.
 

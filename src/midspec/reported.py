@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from midspec.arms import Step, model_name, model_of
+from midspec.asked import ABOUT, TEXTS, asked_key
 from midspec.config import Experiment
 from midspec.corpus.cut import CutConfig
 from midspec.grid import Point, coordinates
@@ -14,7 +15,7 @@ from midspec.parts import Answered, Blend
 from midspec.portions import Portion
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
-from midspec.run.stage import Source, Stage
+from midspec.run.stage import Inputs, Source, Stage, Summary
 from midspec.tune.stage import TuneConfig
 
 
@@ -44,6 +45,12 @@ def make_report(
     inputs |= {
         f"train/{stage.title}": stage for stage in trained if isinstance(stage.config, TuneConfig)
     }
+    inputs |= {  # what evaluations asked, whose words the report shows
+        asked_key(name, about): stage.inputs[about]
+        for (_, name, _), stage in evals.items()
+        for about in ABOUT
+        if about in stage.inputs
+    }
     config = ReportConfig(
         name=experiment.name,
         arms=tuple(experiment.arms),
@@ -70,7 +77,12 @@ def make_report(
             if (model := model_of(steps))
         ),
     )
-    return Stage("report", report_stage, config, inputs, version=4, title="report")
+    return Stage("report", report_on, config, inputs, version=5, title="report")
+
+
+def report_on(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
+    """The report with the words of what was asked and answered, which only evals can read."""
+    return report_stage(config, inputs, out, TEXTS)
 
 
 def untrained_arm(experiment: Experiment, model: str | None) -> str | None:

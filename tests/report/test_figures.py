@@ -29,8 +29,11 @@ def words(svg: str) -> list[str]:
     return [e.text or "" for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("}text")]
 
 
-def title(svg: str) -> str:
-    return next(iter(ElementTree.fromstring(svg))).text or ""
+def spots(svg: str) -> list[list[str]]:
+    """What can be pointed at, each with its lines."""
+    groups = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g")
+    found = [group for group in groups if group.get("class") == "spot"]
+    return [(next(iter(group)).text or "").split("\n") for group in found]
 
 
 def test_the_figure_names_each_arm_in_order_with_its_rate() -> None:
@@ -53,7 +56,7 @@ def test_an_arm_that_cannot_be_read_has_words_and_no_number() -> None:
     svg = rate_figure([result(0.5, readable=False)])
     assert words(svg)[-2:] == ["aft", "not readable"]
     assert "0.50" not in svg
-    assert "aft not readable" in title(svg)
+    assert spots(svg) == [["aft", "not readable"]]
 
 
 def test_the_axis_is_the_score_s_own() -> None:
@@ -92,10 +95,44 @@ def test_a_difference_that_cannot_be_read_has_no_interval() -> None:
     assert "[0.10, 0.30]" not in svg
 
 
+def test_pointing_at_an_arm_tells_exact_values_seeds_and_what_they_rest_on() -> None:
+    rows = [result(0.52, seed="all"), result(0.5), result(0.54, seed=1)]
+    assert spots(rate_figure(rows)) == [
+        ["aft", "value-aligned rate 0.52 [0.42, 0.62]", "seed 0 0.50; seed 1 0.54", "126 items"]
+    ]
+    assert spots(rate_figure([result(0.5)]))[0][1:] == [
+        "value-aligned rate 0.50 [0.40, 0.60]",
+        "126 items",
+    ]
+
+
+def test_seeds_are_dots_of_their_own_where_there_are_several() -> None:
+    rows = [result(0.52, seed="all"), result(0.5), result(0.54, seed=1)]
+    assert re.findall(r'data-band="0" data-seed="(\d)"', rate_figure(rows)) == ["0", "1"]
+    assert "data-seed" not in rate_figure([result(0.5)])
+
+
+def test_what_is_drawn_of_an_arm_is_in_its_band_and_its_spot_says_which_arm() -> None:
+    svg = rate_figure([result(0.5), result(0.5, arm="base")], ["base", "aft"])
+    spot = r'data-band="(\d)" data-rows="1" data-eval="preference/america" data-arm="(\w+)"'
+    assert re.findall(spot, svg) == [("0", "base"), ("1", "aft")]
+    drawn, pointed = svg.split('<g class="spot"', 1)
+    for band in "01":  # a name, a line, a dot and a rate
+        assert drawn.count(f'data-band="{band}"') == 4
+    assert pointed.count("<rect") == 2
+
+
 def test_a_screen_reader_hears_the_numbers() -> None:
     (svg,) = difference_figures([contrast(0.1, 0.2, 0.3)])
-    assert 'role="img"' in svg
-    assert "msm-america+aft − aft: +0.20 [0.10, 0.30]" in title(svg)
+    assert 'role="group" aria-label="Paired differences with 95% intervals"' in svg
+    assert spots(svg) == [
+        [AMERICA],
+        [
+            AMERICA, "msm-america+aft − aft", "+0.20 [0.10, 0.30]",
+            "p 0.001, after Holm’s correction 0.001", "126 items",
+        ],
+    ]  # fmt: skip
+    assert 'data-arm="msm-america+aft" data-against="aft"' in svg
 
 
 def test_an_svg_brings_no_style_sheet_no_fixed_colour_and_no_id_that_is_not_used() -> None:
@@ -118,7 +155,8 @@ def test_two_figures_share_no_id() -> None:
 def test_a_hostile_arm_name_is_text_and_nothing_else() -> None:
     svg = rate_figure([result(0.5, arm=HOSTILE)], [HOSTILE])
     assert "<script" not in svg
-    assert HOSTILE[:23] + "…" in words(svg)
+    assert f"{HOSTILE[:10]}…{HOSTILE[-11:]}" in words(svg)
+    assert spots(svg)[0][0] == HOSTILE
 
 
 def test_an_unmeasured_arm_has_a_dash_for_a_rate() -> None:

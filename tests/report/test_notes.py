@@ -3,8 +3,8 @@
 from typing import Any
 
 from midspec.report.guardrails import Beside
+from midspec.report.material import Training
 from midspec.report.notes import notes
-from midspec.report.page import Training
 from midspec.report.scores import ALL, Measured
 
 from .rows import RATE, VERDICT, contrast, measured, result
@@ -37,15 +37,19 @@ def test_seeds_are_told_by_what_they_can_say() -> None:
     assert "how 3 seeds do" in three and "two seeds" not in three
 
 
-def test_an_arm_that_cannot_be_read_is_told_once_with_its_evals() -> None:
+def test_what_cannot_be_read_is_told_once_for_evals_alike() -> None:
+    weak, weaker = "pairs 0.50, under 0.65", "pairs 0.40, under 0.65"
     blind = {
-        ("aft", "preference/a"): "pairs 0.50, under 0.65",
-        ("aft", "preference/b"): "pairs 0.50, under 0.65",
+        ("aft", "preference/a"): weak,
+        ("msm", "preference/a"): weaker,
+        ("aft", "preference/b"): weak,
+        ("msm", "preference/b"): weaker,
+        ("aft", "preference/c"): weak,
     }
-    assert (
-        "What aft answers on preference/a, preference/b is not readable: pairs 0.50, under 0.65."
-        in told(blind=blind)
-    )
+    found = told(blind=blind)
+    assert f"Not readable on preference/a, preference/b: aft ({weak}); msm ({weaker}). A" in found
+    assert f"Not readable on preference/c: aft ({weak}). A" in found
+    assert found.count("Not readable") == 2
 
 
 def test_a_broken_arm_is_told() -> None:

@@ -14,8 +14,10 @@ def words(svg: str) -> list[str]:
     return [e.text or "" for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("}text")]
 
 
-def title(svg: str) -> str:
-    return next(iter(ElementTree.fromstring(svg))).text or ""
+def spots(svg: str) -> list[str]:
+    """What can be pointed at, as a screen reader says it."""
+    groups = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g")
+    return [group.get("aria-label") or "" for group in groups if group.get("class") == "spot"]
 
 
 def all_of(label: str) -> list[str]:
@@ -31,21 +33,28 @@ def test_doses_stand_on_a_logarithmic_axis_in_short_and_the_key_names_each_curve
     told = words(all_of("MSM a")[0])
     assert told[:3] == ["0", "125", "2k"]
     assert told[-1] == "MSM a"
-    assert "MSM a: 0 chats 0.30 [0.20, 0.40], 125 chats 0.30" in title(all_of("MSM a")[0])
+    assert spots(all_of("MSM a")[0]) == [
+        "MSM a, 0 chats: 0.30 [0.20, 0.40]",
+        "MSM a, 125 chats: 0.30 [0.20, 0.40]",
+        "MSM a, 2,000 chats: 0.70 [0.60, 0.80]",
+    ]
 
 
 def test_a_cell_is_told_in_words_and_in_one_of_two_colours() -> None:
-    tiles = {(0, 0): Tile("+0.10", 0.5), (0, 1): Tile("−0.30", -1.0, strong=True)}
+    tiles = {(0, 0): Tile("+0.10", 0.5, more=["[0, 1]"]), (0, 1): Tile("−0.30", -1.0, strong=True)}
     svg = heat_map("change", ["msm"], ["one", "two"], tiles)
     assert "var(--accent" in svg and "var(--alert" in svg
-    assert "msm, one: +0.10; msm, two: −0.30" in title(svg)
+    assert spots(svg) == ["msm, one, +0.10, [0, 1]", "msm, two, −0.30"]
     assert {"1", "2", "1  one", "2  two"} <= set(words(svg))
 
 
 def test_points_are_numbered_as_the_table_is() -> None:
     svg = scatter("k", [(LOW, HIGH), (HIGH, LOW)], ["a", "b"], "known", "done", ((0, 1), (0, 1)))
     assert words(svg)[-2:] == ["1", "2"]
-    assert "a: known 0.30, done 0.70; b: known 0.70, done 0.30" in title(svg)
+    assert spots(svg) == [
+        "a, known 0.30 [0.20, 0.40], done 0.70 [0.60, 0.80]",
+        "b, known 0.70 [0.60, 0.80], done 0.30 [0.20, 0.40]",
+    ]
 
 
 def test_hostile_names_are_text_and_every_colour_is_the_page_s() -> None:

@@ -16,6 +16,7 @@ from midspec.report.stage import ReportConfig, report_stage
 from .conftest import EVAL, RATE, Folders, chat, document, outcomes, scores
 
 ATTACK = "<script>alert(1)</script>"
+HIDDEN = r"<style.*?</style>|<script.*?</script>|<title>.*?</title>|<[^>]+>"
 
 Make = Callable[..., ReportConfig]
 
@@ -42,9 +43,7 @@ def page(config: ReportConfig, folders: Folders, out: Path) -> str:
 
 def text(html: str) -> str:
     """What a reader sees: no tags, single spaces."""
-    return re.sub(
-        r"\s+", " ", unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", html, flags=re.S))
-    )
+    return re.sub(r"\s+", " ", unescape(re.sub(HIDDEN, " ", html, flags=re.S)))
 
 
 def test_the_numbers_are_those_of_the_choices(config: Make, folders: Folders, out: Path) -> None:
@@ -166,7 +165,13 @@ def test_hostile_text_is_shown_and_never_run(config: Make, folders: Folders, out
         folders,
         out,
     )
-    assert "<script" not in html.lower()
+    scripts = re.findall(r"<script[^>]*>", html, flags=re.I)
+    assert scripts == [
+        f'<script type="text/plain" class="packed" data-name="{EVAL}">',
+        '<script type="application/json" id="about">',
+        "<script>",
+    ]
+    assert html.lower().count("</script") == len(scripts)
     for what in ("Document", "Demonstration", "Prompt", "Answer"):
         assert f"{what} {ATTACK}" in text(html)
 
@@ -282,8 +287,8 @@ def test_an_arm_that_fails_the_control_has_no_rate_anywhere_on_the_page(
     html = text(page(config(base="base"), folders, out))
     assert "The claim can’t be judged: 1 of 1 paired differences rests on" in html
     assert "aft not readable – – –" in html  # in place of rate, decided and margin
-    why = "is not readable: trivial pairs answered 0.50, under 0.65."
-    assert f"What aft answers on preference/america {why}" in html
+    why = "aft (trivial pairs answered 0.50, under 0.65)"
+    assert f"Not readable on preference/america: {why}" in html
     assert "0.25" not in re.sub(r"0 0\.25 0\.5 0\.75 1", "", html)  # aft's rate, but for the axis
     results = [row for row in told_json(out)["results"] if row["eval"] == EVAL]
     found = {row["arm"]: row["readable"] for row in results}
@@ -297,9 +302,10 @@ def test_guardrails_stand_beside_each_arm_and_what_is_worse_is_marked(
     for arm, share in (("base", 0.9), ("aft", 0.9), ("msm+aft", 0.5)):
         folders.score(arm, "capability", [CAPABILITY], scores(outcomes(share, 60)))
     html = page(config(base="base"), folders, out)
-    assert re.search(r'class="stack worse">0\.50', html)
+    assert re.search(r'class="stack worse" data-eval="capability">0\.50', html)
     assert html.count('class="stack worse"') == 1
-    assert "capability Arm right answers base 0.90 [" in text(html)
+    row = r"Arm preference/america right answers base 0\.50 \[.*?\] 0\.90 \["
+    assert re.search(row, text(html))
 
 
 def test_the_gap_closed_is_told_where_there_is_a_reference_arm(

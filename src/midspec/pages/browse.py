@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from midspec.errors import ConfigError, DataError
-from midspec.files import digest_text, read_dicts, read_json
+from midspec.files import digest_text, read_dicts, read_object
 from midspec.pages.html import render, script_json
 
 UNKEPT = ("set aside", "failed", "failed in planning")
@@ -106,8 +106,7 @@ def check_folder(folder: Path, needed: Iterable[str], what: str, command: str) -
 def manifest(folder: Path) -> Row:
     """What the stage told of the folder; nothing where the manifest was left behind."""
     path = folder / "manifest.json"
-    found: Row = read_json(path) if path.exists() else {}
-    return found
+    return read_object(path) if path.exists() else {}
 
 
 def rows_of(path: Path, needed: Collection[str], what: str) -> list[Row]:

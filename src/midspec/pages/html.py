@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def environment(package: str) -> "Environment":
-    """A package's templates beside those that all pages share; they escape what they are given."""
+def environment(*packages: str) -> "Environment":
+    """Packages' templates beside those that all pages share; they escape what they are given."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    places = [PackageLoader(name, "templates") for name in (package, "midspec.pages")]
+    places = [PackageLoader(name, "templates") for name in (*packages, "midspec.pages")]
     return Environment(
         loader=ChoiceLoader(places),
         autoescape=True,
@@ -25,18 +25,23 @@ def environment(package: str) -> "Environment":
 
 
 def render(package: str, name: str, /, **found: Any) -> str:
-    """The page of a package's NAME.html.j2; browse.js and its NAME.js are all that may run."""
+    """The page of a package's NAME.html.j2; dom.js, browse.js and its NAME.js are all that run."""
     templates = environment(package)
     templates.filters.update(figure=figure, count=count)
     # Only this script runs: whatever a teacher wrote, the browser would not.
     script = "\n".join(
-        templates.get_template(file).render() for file in ("browse.js", f"{name}.js")
+        templates.get_template(file).render() for file in ("dom.js", "browse.js", f"{name}.js")
     )
     return templates.get_template(f"{name}.html.j2").render(
         **found,
         script=script,
-        script_digest=b64encode(sha256(script.encode()).digest()).decode(),
+        script_digest=script_digest(script),
     )
+
+
+def script_digest(script: str) -> str:
+    """What a page's policy knows its only script by."""
+    return b64encode(sha256(script.encode()).digest()).decode()
 
 
 def script_json(value: object) -> str:

@@ -11,14 +11,16 @@ from midspec.report.drawing import (
     FAINT,
     INK,
     PAPER,
+    Spot,
     draw_interval,
     draw_text,
+    in_band,
     shorten,
     svg_of,
 )
 from midspec.report.scores import ALL, decimals
 from midspec.report.tables import Difference, Result, pooled
-from midspec.report.wording import MINUS, interval, score
+from midspec.report.wording import MINUS, interval, p_value, score, size
 from midspec.stats.intervals import Estimate
 
 
@@ -32,54 +34,81 @@ def rate_figure(
     """One eval's scores by arm with 95% intervals; a dashed line is at what guessing would score.
 
     The arms in `own` carry the eval's value: they are filled, bold and in the accent's colour. An
-    arm whose results can't be read has words in place of a dot.
+    arm whose results can't be read has words in place of a dot. Small dots below an interval are
+    the seeds that it rests on.
     """
-    at_all = [
-        row for row in pooled(rows) if (row.eval, row.measure, row.tier) == (evaluation, "", ALL)
-    ]
-    by_arm = {row.arm: row for row in at_all}
+    at_all = [row for row in rows if (row.eval, row.measure, row.tier) == (evaluation, "", ALL)]
+    by_arm = {row.arm: row for row in pooled(at_all)}
     shown = [by_arm[arm] for arm in arms if arm in by_arm]
-    low, high = _ends(metric, shown)
+    seeds = {
+        arm: [row for row in at_all if row.arm == arm and row.seed != ALL and row.readable]
+        for arm in by_arm
+    }
+    low, high = ends(metric, shown)
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Any) -> list[Spot]:
         axes.set_xlim(low, high)
-        axes.set_xticks(*_ticks(metric, low, high))
+        axes.set_xticks(*ticks(metric, low, high))
         if metric.chance is not None:
             axes.axvline(metric.chance, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
         for y, row in enumerate(shown):
             mine = row.arm in own
             colour, weight = (ACCENT, "bold") if mine else (INK, "normal")
-            draw_text(axes, -0.04, y, shorten(row.arm), "right", weight=weight)
-            if not row.readable:
+            drawn = [draw_text(axes, -0.04, y, shorten(row.arm), "right", weight=weight)]
+            if row.readable:
+                found = Estimate(row.rate, row.low, row.high)
+                drawn += draw_interval(axes, y, found, colour, filled=mine)
+                told = score(row.rate, metric)
+                drawn.append(draw_text(axes, 1.05, y, told, "left", color=colour, weight=weight))
+                _draw_seeds(axes, y, seeds[row.arm], colour)
+            else:
                 # On paper of its own, or the line of guessing would strike it out.
-                look = {"color": FAINT, "backgroundcolor": PAPER}
-                draw_text(axes, 0.5, y, NOT_READABLE, "center", **look)
-                continue
-            draw_interval(axes, y, Estimate(row.rate, row.low, row.high), colour, filled=mine)
-            told = score(row.rate, metric)
-            draw_text(axes, 1.05, y, told, "left", color=colour, weight=weight)
+                paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
+                look = {"color": FAINT, "bbox": paper}
+                drawn.append(draw_text(axes, 0.5, y, NOT_READABLE, "center", **look))
+            in_band(y, drawn)
+        return [
+            Spot(
+                [row.arm, *_told(row, seeds[row.arm], metric)], y, band=y,
+                facts={"eval": evaluation, "arm": row.arm},
+            )
+            for y, row in enumerate(shown)
+        ]  # fmt: skip
 
     title = f"{evaluation}: {metric.name} by arm with 95% intervals"
-    told = "; ".join(f"{row.arm} {_told(row, metric)}" for row in shown)
-    return svg_of(f"{title}. {told}", len(shown), (141, 34), draw)
+    return svg_of(title, len(shown), (141, 34), draw)
 
 
-def _told(row: Result, metric: Metric) -> str:
+def _draw_seeds(axes: Any, y: int, rows: Sequence[Result], colour: str) -> None:
+    """Each seed as a dot below the interval of all, where there are several."""
+    for row in rows if len(rows) > 1 else []:
+        dot = axes.plot(
+            [row.rate], [y + 0.33], "o", markersize=2.6, color=colour, alpha=0.55,
+            markeredgewidth=0, clip_on=False,
+        )  # fmt: skip
+        in_band(y, dot, row.seed)
+
+
+def _told(row: Result, seeds: Sequence[Result], metric: Metric) -> list[str]:
+    """What a row says when it is pointed at: exact values, and what they rest on."""
     if not row.readable:
-        return NOT_READABLE
+        return [NOT_READABLE]
     found = interval(row.low, row.high, decimals(metric.high - metric.low))
-    return f"{score(row.rate, metric)} {found}".rstrip()
+    told = [f"{metric.name} {score(row.rate, metric)} {found}".rstrip()]
+    if len(seeds) > 1:
+        told.append("; ".join(f"seed {one.seed} {score(one.rate, metric)}" for one in seeds))
+    return [*told, size(row.n, row.groups)]
 
 
-def _ends(metric: Metric, rows: Sequence[Result]) -> tuple[float, float]:
+def ends(metric: Metric, rows: Sequence[Result]) -> tuple[float, float]:
     """The scale that a score has, or what is needed where it has no end."""
     if isfinite(metric.low) and isfinite(metric.high):
         return metric.low, metric.high
-    ends = [end for row in rows for end in (row.rate, row.low, row.high) if isfinite(end)]
-    return min([0.0, *ends]), max([1.0, *ends])
+    found = [end for row in rows for end in (row.rate, row.low, row.high) if isfinite(end)]
+    return min([0.0, *found]), max([1.0, *found])
 
 
-def _ticks(metric: Metric, low: float, high: float) -> tuple[list[float], list[str]]:
+def ticks(metric: Metric, low: float, high: float) -> tuple[list[float], list[str]]:
     """Quarters of the scale; of whole marks the ends and what is in between."""
     at = [low + (high - low) * quarter / 4 for quarter in range(5)]
     if decimals(metric.high - metric.low) < 2:
@@ -100,7 +129,12 @@ def _difference_figure(rows: Sequence[Difference]) -> str:
     for row in rows:
         found = Estimate(row.difference, row.low, row.high) if row.readable else None
         label = f"{shorten(row.arm)} − {shorten(row.against)}"
+        sure = f"p {p_value(row.p)}, after Holm’s correction {p_value(row.p_holm)}"
         bars.setdefault(row.eval, []).append(
-            Bar(label, found, row.adjusted, f"{row.arm} − {row.against}")
-        )
+            Bar(
+                label, found, row.adjusted, f"{row.arm} − {row.against}",
+                [sure, size(row.n, row.groups)] if found else [],
+                {"eval": row.eval, "arm": row.arm, "against": row.against},
+            )
+        )  # fmt: skip
     return forest("Paired differences", bars, rows[0].digits, rows[0].reach)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from midspec.pages.html import count
 from midspec.report.guardrails import Beside
-from midspec.report.page import Corpus, Training
+from midspec.report.material import Corpus, Training
 from midspec.report.scores import ALL, Measured
 from midspec.report.tables import Difference, Result, Unreadable, pooled
 from midspec.report.wording import number
@@ -70,13 +70,18 @@ def _seeds(rows: Sequence[Result]) -> list[str]:
 
 
 def _blind(blind: Unreadable) -> list[str]:
-    by_reason: dict[tuple[str, str], list[str]] = {}
+    """One sentence for the evals on which the same arms can't be read, with why for each arm."""
+    evals: dict[str, dict[str, str]] = {}
     for (arm, evaluation), reason in blind.items():
-        by_reason.setdefault((arm, reason), []).append(evaluation)
+        evals.setdefault(evaluation, {})[arm] = reason
+    alike: dict[str, tuple[list[str], dict[str, str]]] = {}
+    for evaluation, by_arm in evals.items():
+        alike.setdefault(str(by_arm), ([], by_arm))[0].append(evaluation)
     return [
-        f"What {arm} answers on {', '.join(evals)} is not readable: {reason}. A model that fails "
+        f"Not readable on {', '.join(names)}: "
+        f"{'; '.join(f'{arm} ({reason})' for arm, reason in by_arm.items())}. A model that fails "
         "so simple a question in this form chooses by the form."
-        for (arm, reason), evals in by_reason.items()
+        for names, by_arm in alike.values()
     ]
 
 

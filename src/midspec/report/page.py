@@ -1,13 +1,18 @@
 """The report's page: what it holds, and its HTML."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from midspec.pages.html import count, environment
-from midspec.records import Chat, Document, Metric
+from midspec.pages.html import count, environment, script_digest, script_json
+from midspec.records import Metric
 from midspec.report import wording
 from midspec.report.analyses.section import Section
+from midspec.report.answers import LONGEST, Shelf
 from midspec.report.guardrails import Beside
+from midspec.report.material import Corpus, Demonstrations, Made, Training
+from midspec.report.published import Comparison
+from midspec.report.roster import Arm, kinds
 from midspec.report.scores import ALL, decimals
 from midspec.report.tables import Condition, Difference, Result, Unreadable, pooled
 
@@ -16,52 +21,11 @@ TIERS = {
     "implicit": "the options only hint at it",
     "revealed": "seeing it takes knowledge of the world",
 }
+SCRIPTS = ("dom.js", "point.js", "filter.js", "answers.js")
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """A corpus in numbers, with a few of its documents."""
-
-    name: str
-    documents: int
-    tokens: int
-    set_aside: int
-    reasons: Mapping[str, int]  # why documents were set aside, and how many for each reason
-    diversity: Mapping[str, float]
-    samples: Sequence[Document]
-
-
-@dataclass(frozen=True)
-class Demonstrations:
-    """A set of demonstrations: how many there are, and a few of them."""
-
-    name: str
-    chats: int
-    samples: Sequence[Chat]
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training stage: tokens without padding, mean loss at both ends; how many steps' losses
-    stood out; and the first, lowest and last loss on rows that were held out, if any were."""
-
-    title: str
-    updates: int
-    tokens: int
-    first_loss: float
-    last_loss: float
-    seconds: float
-    spikes: int = 0
-    held_out: tuple[float, float, float] | None = None
-
-    @property
-    def tokens_per_second(self) -> float:
-        """The rate over the whole stage; nan when it took no time."""
-        return self.tokens / self.seconds if self.seconds else float("nan")
-
-
-@dataclass(frozen=True)
-class Answers:
+class Prompted:
     """What each arm wrote to one prompt."""
 
     prompt: str
@@ -74,12 +38,12 @@ class Report:
 
     `metrics` say what an eval's measures mean, main ones first; `headline` begins with the verdict,
     `rate_figures` has an SVG for each eval of results, `carriers` names the arms that carry an
-    eval's value, `blind` why an arm's results on an eval can't be read, `gaps` the evals whose gap
-    from the base arm to a reference arm is told, and `cost` is in dollars.
+    eval's value, `blind` why an arm's results on an eval can't be read, and `gaps` the evals whose
+    gap from the base arm to a reference arm is told.
     """
 
     name: str
-    arms: Sequence[str]
+    arms: Sequence[Arm]
     metrics: Mapping[tuple[str, str], Metric]
     headline: Sequence[str]
     results: Sequence[Result]
@@ -89,13 +53,14 @@ class Report:
     blind: Unreadable
     rate_figures: Mapping[str, str]
     difference_figures: Sequence[str]
+    published: Sequence[Comparison]
+    shelves: Sequence[Shelf]
     corpora: Sequence[Corpus]
     demos: Sequence[Demonstrations]
-    answers: Sequence[Answers]
+    prompted: Sequence[Prompted]
     training: Sequence[Training]
     config_yaml: str
-    seconds: float
-    cost: float
+    made: Made
     commands: Sequence[str]
     notes: Sequence[str]
     power: Sequence[str]
@@ -117,22 +82,41 @@ def render(report: Report) -> str:
         count=count,
         capfirst=lambda text: text[:1].upper() + text[1:],
     )
-    templates.globals.update(interval=wording.interval, size=wording.size, decimals=decimals)
     rows = pooled(report.results)
     evals = list(report.rate_figures)
     tiers = {name: _tiers(rows, name) for name in evals}
-    return templates.get_template("report.html.j2").render(
+    seeds = _seeds(report.results)
+    # Of globals, since macros that one template imports from another know nothing else.
+    templates.globals.update(
+        interval=wording.interval,
+        size=wording.size,
+        decimals=decimals,
         report=report,
-        evals=evals,
-        measured=len({evaluation for evaluation, _ in report.metrics}),
+        cells={(row.eval, row.measure, row.tier, row.arm): row for row in rows},
         measures={name: _measures(report, name) for name in evals},
+    )
+    script = "\n".join(templates.get_template(name).render() for name in SCRIPTS)
+    measured = list(dict.fromkeys(evaluation for evaluation, _ in report.metrics))
+    about = {
+        "arms": {arm.name: arm.kind for arm in report.arms},
+        "evals": measured,
+        "seeds": seeds,
+    }
+    html = templates.get_template("report.html.j2").render(
+        about=script_json(about),
+        script=script,
+        script_digest=script_digest(script),
+        evals=evals,
+        measured=measured,
+        kinds=kinds(report.arms),
+        described=any(arm.model for arm in report.arms),
+        models=len({arm.model for arm in report.arms}) > 1,
         tiers=tiers,
         with_tiers=[name for name in evals if tiers[name]],
         known_tiers={tier for names in tiers.values() for tier in names},
-        cells={(row.eval, row.measure, row.tier, row.arm): row for row in rows},
         comparisons=_comparisons(report.contrasts),
         claims=sum(row.claim for row in report.contrasts),
-        seeds=_seeds(report.results),
+        seeds=seeds,
         by_seed={
             (r.eval, r.arm, r.seed): r for r in report.results if r.tier == ALL and not r.measure
         },
@@ -141,7 +125,10 @@ def render(report: Report) -> str:
         by_condition=_by_condition(report.conditions),
         figures=list(dict.fromkeys(key for c in report.corpora for key in c.diversity)),
         tier_meanings=TIERS,
+        longest=LONGEST,
     )
+    # Space between the parts of tables says nothing, and is a third of a large page's nodes.
+    return re.sub(r"\s+(?=</?(?:t[rdh]|thead|tbody)\b)", "", html)
 
 
 def _measures(report: Report, evaluation: str) -> list[tuple[str, Metric]]:

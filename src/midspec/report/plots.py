@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from math import isfinite, log2
 from typing import Any
 
-from midspec.report.drawing import ACCENT, ALERT, FAINT, INK, PAPER, draw_text, shorten, svg_of
+from midspec.report.drawing import (
+    ACCENT,
+    ALERT,
+    FAINT,
+    INK,
+    PAPER,
+    Spot,
+    draw_text,
+    shorten,
+    svg_of,
+)
 from midspec.report.wording import MINUS, interval, number
 from midspec.stats.intervals import Estimate
 
@@ -38,7 +48,8 @@ def curves(
     doses = sorted({dose for row in rows for dose in row.doses})
     places = _places(doses)
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Any) -> list[Spot]:
+        spots = []
         axes.set_xlim(-0.35, max(places.values()) + 0.35)
         axes.set_xticks(list(places.values()), [_short(dose) for dose in places])
         height = _scale(axes, *ends)
@@ -63,26 +74,22 @@ def curves(
                 if isfinite(found.low):
                     end = [height(found.low), height(found.high)]
                     axes.plot([x, x], end, color=colour, linewidth=1)
+            for dose, x, y, found in zip(row.doses, xs, ys, row.found, strict=True):
+                told = f"{number(found.mean)} {interval(found.low, found.high)}".rstrip()
+                spots.append(Spot([row.label, f"{dose:,.0f} {unit}: {told}"], y, x=x, wide=0))
             y = FLOOR + 2.2 + number_
             axes.plot([0, 0.09], [y, y], transform=across, clip_on=False, **look)
             axes.plot([0.045], [y], dot, transform=across, clip_on=False, **dots)
             draw_text(axes, 0.12, y, row.label, "left", color=colour)
+        return spots
 
-    told = "; ".join(f"{row.label}: {_read_out(row, unit)}" for row in rows)
-    return svg_of(f"{title}. {told}", FLOOR + 1, (34, 10), draw, below=len(rows) + 1)
+    return svg_of(title, FLOOR + 1, (34, 10), draw, below=len(rows) + 1)
 
 
 def _dots(colour: str, filled: bool) -> dict[str, Any]:
     face = colour if filled else PAPER
     edge = {"markeredgecolor": colour, "markeredgewidth": 1.2}
     return {"markersize": 5.5, "markerfacecolor": face, **edge}
-
-
-def _read_out(row: Curve, unit: str) -> str:
-    return ", ".join(
-        f"{dose:,.0f} {unit} {number(found.mean)} {interval(found.low, found.high)}"
-        for dose, found in zip(row.doses, row.found, strict=True)
-    )
 
 
 def _places(doses: Sequence[float]) -> dict[float, float]:
@@ -122,12 +129,14 @@ def _scale(axes: Any, low: float, high: float) -> Callable[[float], float]:
 @dataclass(frozen=True)
 class Tile:
     """A cell of a heat map: its words, how dark it is (−1 to 1, below 0 in the other colour), and
-    whether it is framed (own) or told in bold (strong)."""
+    whether it is framed (own) or told in bold (strong). more: what else is told of it where it is
+    pointed at."""
 
     text: str
     shade: float
     own: bool = False
     strong: bool = False
+    more: Sequence[str] = ()
 
 
 def heat_map(
@@ -136,9 +145,10 @@ def heat_map(
     """Rows by columns; columns are numbered above and named below, since names don't fit there."""
     deep = 1.25
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Any) -> list[Spot]:
         from matplotlib.patches import Rectangle
 
+        spots = []
         axes.set_xlim(0, len(columns))
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
@@ -167,12 +177,12 @@ def heat_map(
                 axes.text(place + 0.5, y + deep / 2, tile.text, ha="center", color=INK,
                           va="center_baseline", weight="bold" if tile.strong else "normal",
                           size=9 if len(columns) > 5 else 10)  # fmt: skip
+                said = [f"{name}, {columns[place]}", tile.text, *tile.more]
+                spots.append(Spot(said, y + deep / 2, deep, place + 0.5, 1))
+        return spots
 
-    told = "; ".join(
-        f"{rows[line]}, {columns[place]}: {tile.text}" for (line, place), tile in tiles.items()
-    )
     height = int(len(rows) * deep + 2 + len(columns))
-    return svg_of(f"{title}. {told}", height, (138, 4), draw, axis=False)
+    return svg_of(title, height, (138, 4), draw, axis=False)
 
 
 def scatter(
@@ -185,7 +195,8 @@ def scatter(
 ) -> str:
     """Points with their intervals in both directions, numbered as the table below names them."""
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Any) -> list[Spot]:
+        spots = []
         axes.set_xlim(*ends[0])
         axes.locator_params(axis="x", nbins=5)
         height = _scale(axes, *ends[1])
@@ -201,9 +212,9 @@ def scatter(
             axes.plot(*([end] for end in at), "o", clip_on=False,
                       **{**_dots(ACCENT, False), "markersize": 13})  # fmt: skip
             axes.text(*at, f"{place}", ha="center", va="center_baseline", size=8, color=INK)
+            both = zip((across, up), (x, y), strict=True)
+            read = [f"{what} {number(e.mean)} {interval(e.low, e.high)}" for what, e in both]
+            spots.append(Spot([names[place - 1], *map(str.rstrip, read)], at[1], x=at[0], wide=0))
+        return spots
 
-    told = "; ".join(
-        f"{name}: {across} {number(x.mean)}, {up} {number(y.mean)}"
-        for name, (x, y) in zip(names, points, strict=True)
-    )
-    return svg_of(f"{title}. {told}", FLOOR + 1, (34, 10), draw, below=1, above=1)
+    return svg_of(title, FLOOR + 1, (34, 10), draw, below=1, above=1)

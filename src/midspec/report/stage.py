@@ -1,33 +1,33 @@
 """The report as a stage: finished folders of every other stage in, one page and its numbers out."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from midspec.errors import DataError
-from midspec.files import read_dicts, read_json, read_rows, write_json, write_text
+from midspec.files import read_dicts, read_rows, write_json, write_text
 from midspec.grid import Point
 from midspec.recipe import ADDED
-from midspec.records import Chat, Document
+from midspec.records import Document
 from midspec.report.analyses.all import analyse, for_programs
 from midspec.report.analyses.section import Section
 from midspec.report.analyses.study import Study, resolved
+from midspec.report.answers import NO_TEXTS, Texts, shelves
 from midspec.report.figures import difference_figures, rate_figure
 from midspec.report.guardrails import beside
+from midspec.report.material import corpus, demonstrations, made, named, spread, training
 from midspec.report.notes import notes
-from midspec.report.page import Answers, Corpus, Demonstrations, Report, Training, render
+from midspec.report.page import Prompted, Report, render
 from midspec.report.power import powers
+from midspec.report.published import comparisons
+from midspec.report.roster import roster
 from midspec.report.scores import Evaluations, Measured, read_measured
 from midspec.report.tables import Unreadable, as_json, conditions, contrasts, results, unreadable
 from midspec.report.wording import headline
 from midspec.run.stage import Inputs, Summary
 
-SAMPLES = 6  # rows shown of each corpus and set of demonstrations: enough to judge, quick to load
-PROMPTS = 8
-
-Row = TypeVar("Row")
+PROMPTS = 8  # answered in words, that the page shows
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,16 @@ class ReportConfig:
     bases: tuple[tuple[str, str], ...] = field(default=(), metadata={ADDED: True})
 
 
-def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
+def report_stage(
+    config: ReportConfig, inputs: Inputs, out: Path, texts: Texts = NO_TEXTS
+) -> Summary:
     """Write `report.html` for people and `results.json` for programs.
 
     Inputs are named `eval/<arm>/<eval>/<seed>`, `corpus/<name>`, `demos/<name>` and
-    `train/<title>`. An input or a contrast that doesn't fit the experiment is a DataError.
+    `train/<title>`; `texts` may read others. An input or a contrast that doesn't fit the experiment
+    is a DataError.
     """
-    evaluations = _evaluations(inputs, config.arms)
+    evaluations = evaluations_of(inputs, config.arms)
     for evaluation, arm, against in config.contrasts:
         for needed in (arm, against):
             if not any(key[:2] == (needed, evaluation) for key in evaluations):
@@ -83,15 +86,14 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
     cells = beside(measured, config.arms, bases, config.values_of, config.corpora_of)
     power = powers(measured, config.contrasts, blind)
     analyses = analyse(_study(config, inputs, measured, blind))
-    manifests = [read_json(folder / "manifest.json") for folder in dict.fromkeys(inputs.values())]
-    seconds = sum(float(manifest["seconds"]) for manifest in manifests)
-    corpora = [_corpus(name, folder) for name, folder in _named(inputs, "corpus")]
-    training = [_training(name, folder) for name, folder in _named(inputs, "train")]
+    corpora = [corpus(name, folder) for name, folder in named(inputs, "corpus")]
+    trained = [training(name, folder) for name, folder in named(inputs, "train")]
+    metrics = {one.key: one.metric for one in measured}
     shown = [one for one in measured if one.metric.role == "result" and not one.metric.measure]
     report = Report(
         name=config.name,
-        arms=config.arms,
-        metrics={one.key: one.metric for one in measured},
+        arms=roster(config.arms, config.points),
+        metrics=metrics,
         headline=headline(differences),
         results=rows,
         contrasts=differences,
@@ -105,15 +107,16 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
             for one in shown
         },
         difference_figures=difference_figures(differences),
+        published=comparisons(rows, metrics, config.points, config.specs_of),
+        shelves=shelves(measured, evaluations, config.contrasts, texts, inputs),
         corpora=corpora,
-        demos=[_demonstrations(name, folder) for name, folder in _named(inputs, "demos")],
-        answers=_answers(evaluations),
-        training=training,
+        demos=[demonstrations(name, folder) for name, folder in named(inputs, "demos")],
+        prompted=_prompted(evaluations),
+        training=trained,
         config_yaml=config.config_yaml,
-        seconds=seconds,
-        cost=sum(float((manifest["summary"] or {}).get("cost") or 0.0) for manifest in manifests),
+        made=made(inputs),
         commands=config.command.splitlines(),
-        notes=notes(config.half, measured, rows, differences, cells, blind, corpora, training),
+        notes=notes(config.half, measured, rows, differences, cells, blind, corpora, trained),
         power=[one.said for one in power],
         analyses=analyses,
         carriers=config.corpora_of,
@@ -130,13 +133,13 @@ def report_stage(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
     }
     gaps_told = {evaluation: list(anchors) for evaluation, anchors in report.gaps.items()}
     more = {"gaps": gaps_told, "analyses": for_programs(analyses)}
-    write_json(out / "results.json", {**as_json(told, seconds), **more})
+    write_json(out / "results.json", {**as_json(told, report.made.seconds), **more})
     return {"rows": len(rows)}
 
 
 def read_analyses(config: ReportConfig, inputs: Inputs) -> list[Section]:
     """The analyses of a report's inputs, without the report."""
-    measured = read_measured(_evaluations(inputs, config.arms), config.half)
+    measured = read_measured(evaluations_of(inputs, config.arms), config.half)
     return analyse(_study(config, inputs, measured, unreadable(measured)))
 
 
@@ -147,19 +150,19 @@ def _study(
     points = config.points.values()
     tokens = {
         name: sum(document.tokens for document in read_rows(folder / "documents.jsonl", Document))
-        for name, folder in _named(inputs, "corpus")
+        for name, folder in named(inputs, "corpus")
         if any(name in point.msm and not point.msm_tokens for point in points)
     }
     chats = {
         name: len(read_dicts(folder / "chats.jsonl"))
-        for name, folder in _named(inputs, "demos")
+        for name, folder in named(inputs, "demos")
         if any(point.aft and not point.aft_chats for point in points)
     }
     found = resolved(config.points, tokens, chats)
     return Study(measured, found, config.specs_of, config.corpora_of, blind)
 
 
-def _evaluations(inputs: Inputs, arms: Sequence[str]) -> Evaluations:
+def evaluations_of(inputs: Inputs, arms: Sequence[str]) -> Evaluations:
     """The evaluated folders by the experiment's order; both an arm and an eval may hold slashes."""
     found = {}
     for key, folder in inputs.items():
@@ -179,64 +182,11 @@ def _evaluations(inputs: Inputs, arms: Sequence[str]) -> Evaluations:
     return {key: found[key] for key in sorted(found, key=order.__getitem__)}
 
 
-def _named(inputs: Inputs, kind: str) -> list[tuple[str, Path]]:
-    """The inputs of one kind, each with its own name."""
-    prefix = f"{kind}/"
-    return [
-        (key.removeprefix(prefix), folder)
-        for key, folder in inputs.items()
-        if key.startswith(prefix)
-    ]
-
-
-def _corpus(name: str, folder: Path) -> Corpus:
-    documents = read_rows(folder / "documents.jsonl", Document)
-    aside = read_dicts(folder / "set_aside.jsonl")
-    return Corpus(
-        name=name,
-        documents=len(documents),
-        tokens=sum(document.tokens for document in documents),
-        set_aside=len(aside),
-        reasons=dict(Counter(str(row["reason"]) for row in aside if "reason" in row).most_common()),
-        diversity=read_json(folder / "diversity.json"),
-        samples=_spread(documents, SAMPLES),
-    )
-
-
-def _demonstrations(name: str, folder: Path) -> Demonstrations:
-    chats = read_rows(folder / "chats.jsonl", Chat)
-    return Demonstrations(name, len(chats), _spread(chats, SAMPLES))
-
-
-def _training(name: str, folder: Path) -> Training:
-    manifest = read_json(folder / "manifest.json")
-    summary: dict[str, Any] = manifest["summary"]
-    first, lowest, last = (
-        summary.get(f"{which}_held_out_loss") for which in ("first", "lowest", "last")
-    )
-    return Training(
-        title=manifest["title"] or name,
-        updates=summary["updates"],
-        tokens=summary["tokens"],
-        first_loss=summary["first_loss"],
-        last_loss=summary["last_loss"],
-        seconds=summary["seconds"],
-        spikes=summary.get("spikes", 0),
-        held_out=(first, lowest, last) if first and lowest and last else None,
-    )
-
-
-def _answers(evaluations: Evaluations) -> list[Answers]:
+def _prompted(evaluations: Evaluations) -> list[Prompted]:
     """Each prompt's answers by arm, from the first seed that has one; prompts as first met."""
     by_prompt: dict[str, dict[str, str]] = {}
     for (arm, _, _), folder in evaluations.items():
         path = folder / "samples.jsonl"
         for row in read_dicts(path) if path.exists() else []:
             by_prompt.setdefault(row["prompt"], {}).setdefault(arm, row["answer"])
-    return _spread([Answers(prompt, arms) for prompt, arms in by_prompt.items()], PROMPTS)
-
-
-def _spread(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most `most` rows at even distances, so that nobody picks the ones that look best."""
-    step = max(1.0, len(rows) / most)
-    return [rows[int(i * step)] for i in range(min(most, len(rows)))]
+    return spread([Prompted(prompt, arms) for prompt, arms in by_prompt.items()], PROMPTS)

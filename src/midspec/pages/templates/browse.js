@@ -1,19 +1,8 @@
-"use strict";
 // What pages to look through rows share: the list with its filters, its search and its pager.
 // A page's own script follows and calls `browse` with what it knows of its rows.
 const PAGE = 50;
 const data = JSON.parse(document.getElementById("data").textContent);
-const byId = (id) => document.getElementById(id);
-const many = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 const hasFailed = (row) => row.verdict.startsWith("failed");
-
-// All text of the rows enters the page here, as text and never as markup.
-function make(tag, name, ...inner) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...inner.map((part) => (part instanceof Node ? part : String(part))));
-  return made;
-}
 
 function listOf(title, items, known) {
   if (!items?.length) return [];

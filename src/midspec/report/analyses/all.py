@@ -25,6 +25,7 @@ ANALYSES: tuple[Callable[[Study], Section | None], ...] = (
     transfer,
     knowing,
 )
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a formula may begin, which a spreadsheet would run
 
 
 def analyse(study: Study) -> list[Section]:
@@ -48,8 +49,14 @@ def _csv(rows: Sequence[dict[str, object]]) -> str:
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: " ".join(v) if isinstance(v, tuple) else v for key, v in row.items()})
+        writer.writerow({key: _cell(value) for key, value in row.items()})
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell; a text that a spreadsheet would take for a formula stands behind an apostrophe."""
+    told = " ".join(value) if isinstance(value, tuple) else value
+    return f"'{told}" if isinstance(told, str) and told.startswith(FORMULA) else told
 
 
 def for_programs(sections: Sequence[Section]) -> Mapping[str, list[dict[str, object]]]:

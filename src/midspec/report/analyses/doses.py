@@ -97,7 +97,7 @@ def dosing(study: Study) -> Section | None:
         said=clearest(found, "slope", lambda line: line.shown, lambda line: line.p_holm, _sentence),
         sheets=[_sheet(study, *key, lines) for key, lines in panels.items()],
         rows=[row for line in found for row in _rows(study, line)],
-        figures=[Figure(f"{e}, {unit}", _figure(unit, ls)) for (e, unit), ls in panels.items()],
+        figures=[Figure(f"{e}, {unit}", _figure(unit, ls), e) for (e, unit), ls in panels.items()],
         caption="Scores by dose, on a logarithmic axis, with 95% intervals. Filled: the slope is "
         "shown after Holm’s correction. Dashed across: what guessing would score.",
         left_out=study.left_out({one.eval for one in evals}),

@@ -72,7 +72,11 @@ def knowing(study: Study) -> Section | None:
         sheets=[_sheet(rows) for rows in found],
         rows=[row for rows in found for row in rows],
         figures=[
-            Figure(f"{rows[0].knowledge} and {rows[0].eval}", _figure(rows, ends[rows[0].eval]))
+            Figure(
+                f"{rows[0].knowledge} and {rows[0].eval}",
+                _figure(rows, ends[rows[0].eval]),
+                rows[0].eval,
+            )
             for rows in found
         ],
         caption="Knowledge across, behaviour up, both with 95% intervals; numbers are those of "

@@ -123,7 +123,7 @@ def ordering(study: Study) -> Section | None:
         sheets=[_sheet(name, mine) for name, mine in of_eval.items()],
         rows=[pair for _, pairs in both for pair in pairs],
         figures=[
-            Figure(name, _figure(name, mine))
+            Figure(name, _figure(name, mine), name)
             for name, mine in of_eval.items()
             if sum(len(order.arms) - 1 for order, _ in mine) <= MOST_BARS
         ],

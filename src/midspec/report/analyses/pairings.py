@@ -22,7 +22,7 @@ from midspec.report.analyses.section import (
 from midspec.report.analyses.study import Study
 from midspec.report.plots import Tile, heat_map
 from midspec.report.scores import Measured, decimals
-from midspec.report.wording import number
+from midspec.report.wording import interval, number
 from midspec.stats.intervals import Estimate, difference
 
 NONE = "none"
@@ -95,7 +95,11 @@ def pairings(study: Study) -> Section | None:
         sheets=[_sheet(square, cells[id(square)]) for square in squares],
         rows=[*(cell for square in squares for cell in cells[id(square)]), *matches],
         figures=[
-            Figure(f"{s.one.eval}{f', {s.within}' if s.within else ''}", _figure(s, cells[id(s)]))
+            Figure(
+                f"{s.one.eval}{f', {s.within}' if s.within else ''}",
+                _figure(s, cells[id(s)]),
+                s.one.eval,
+            )
             for s in squares
         ],
         caption="Scores by MSM corpus (rows) and demos (columns); the darker, the higher. Framed: "
@@ -218,6 +222,7 @@ def _figure(square: Square, cells: Sequence[Pairing]) -> str:
             number(found.score.mean, decimals(found.reach)),
             (found.score.mean - low) / span,
             own=found.matched,
+            more=[interval(found.score.low, found.score.high, decimals(found.reach)), found.arm],
         )
         for found in cells
     }

@@ -30,10 +30,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing for the page, under a title of its own."""
+    """A drawing for the page, under a title of its own; of one eval, its name."""
 
     title: str
     svg: str
+    eval: str = ""
 
 
 @dataclass(frozen=True)

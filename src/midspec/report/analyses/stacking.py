@@ -90,7 +90,7 @@ def stacking(study: Study) -> Section | None:
         sheets=[_sheet(name, mine) for name, mine in evals.items()],
         rows=rows,
         figures=[
-            Figure(name, _figure(name, mine))
+            Figure(name, _figure(name, mine), name)
             for name, mine in evals.items()
             if len(mine) <= MOST_BARS
         ],

@@ -23,7 +23,7 @@ from midspec.report.analyses.section import (
 from midspec.report.analyses.study import Study, value_of
 from midspec.report.plots import Tile, heat_map
 from midspec.report.scores import Measured, decimals
-from midspec.report.wording import signed
+from midspec.report.wording import interval, signed
 from midspec.stats.intervals import Estimate, Table, difference
 
 ABOUT = (
@@ -211,6 +211,7 @@ def _figure(rows: Sequence[Moved], arms: Sequence[str], evals: Sequence[str], co
             row.change.mean / largest,
             row.own,
             row.shown,
+            [interval(row.change.low, row.change.high, decimals(row.reach))],
         )
         for row in rows
         if row.arm in arms
