@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup model demo demo-quick test test-model check bench-corpus bench-demos bench-scoring bench-training bench-memory bench-kills clean
+.PHONY: setup model demo demo-quick test test-model check docs docs-serve gallery test-wheel test-browser browser bench-report bench-corpus bench-demos bench-scoring bench-training bench-memory bench-kills clean
 
 setup: .venv/installed
 
@@ -28,6 +28,16 @@ test: setup
 test-model: model
 	$(BIN)/python -m pytest -m slow
 
+# Needs Chromium (Debian: apt-get install chromium), or the one that CHROME names.
+test-browser: browser
+	$(BIN)/python -m pytest -m browser tests/browser
+
+bench-report: browser
+	$(BIN)/python -m benchmarks.report
+
+browser: setup
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[browser]'
+
 bench-corpus: setup
 	$(BIN)/python -m benchmarks.corpus
 
@@ -48,6 +58,36 @@ bench-memory: model
 bench-kills: setup
 	$(BIN)/python -m benchmarks.kills
 
+.venv/installed-docs: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+.venv/installed-release: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[release]'
+	touch $@
+
+docs: .venv/installed-docs
+	$(BIN)/mypy website
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	$(BIN)/python -m website.check site
+
+docs-serve: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
+# The finished experiments whose reports the documentation shows; needs Chromium.
+EXPERIMENTS ?= experiments/cheese.yaml $(wildcard experiments/laptop/*.yaml)
+STORE ?= store
+
+gallery: browser
+	$(BIN)/python -m website.gallery $(EXPERIMENTS) --store $(STORE)
+
+test-wheel: .venv/installed-release
+	rm -rf build/dist
+	$(BIN)/python -m hatchling build --target sdist --directory build/dist
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/dist build/dist/midspec-*.tar.gz
+	$(BIN)/twine check --strict build/dist/*
+	$(BIN)/python tests/wheel.py build/dist
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,4 +96,4 @@ check: setup
 	$(BIN)/python tests/file_sizes.py
 
 clean:
-	rm -rf .venv store
+	rm -rf .venv store site build

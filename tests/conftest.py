@@ -20,6 +20,7 @@ from tests import tiny
 
 if TYPE_CHECKING:
     from tests.arms import Finished
+    from tests.shared import Shared
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> "Fin
     from tests.arms import make_finished
 
     return make_finished(tmp_path_factory.mktemp("finished"), tiny_model)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> "Shared":
+    """The tiny experiment, run once, and archives of it."""
+    from tests.shared import make_shared
+
+    return make_shared(tmp_path_factory.mktemp("shared"), tiny_model)
 
 
 @pytest.fixture

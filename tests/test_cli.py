@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from midspec import __version__
 from midspec.config import load_experiment
 from midspec.experiment import plan
 from midspec.files import read_dicts, read_json
@@ -49,6 +50,11 @@ def finished(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Fini
     folder = tmp_path_factory.mktemp("finished")
     path = tiny.make_experiment(folder / "experiment", tiny_model)
     return Finished(path, folder / "store", midspec("run", path, "--store", folder / "store"))
+
+
+def test_the_version_is_told() -> None:
+    said = midspec("--version")
+    assert (said.code, said.out) == (0, f"midspec {__version__}\n")
 
 
 def test_plan_shows_every_stage_and_touches_nothing(tiny_experiment: Path, tmp_path: Path) -> None:

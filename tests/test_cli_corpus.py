@@ -140,7 +140,7 @@ def test_a_spec_that_cannot_be_read_is_one_sentence(
     ("out", "words"),
     [
         ("full", "--out full holds something that is no corpus. Name an empty folder"),
-        ("old.md", "--out old.md is a file. Name a folder"),
+        ("old.md", "--out old.md is a file, or lies in one. Name a folder"),
     ],
 )
 @pytest.mark.parametrize("teacher", [OFFLINE, LLM])

@@ -45,7 +45,9 @@ class Both(Strict):
     """What an interleaved step trains on: documents of corpora, and chats."""
 
     midtrain: Names
+    """Corpora."""
     finetune: Names
+    """Demonstrations."""
 
 
 def _optional(kind: type) -> dict[str, Any]:
@@ -72,11 +74,17 @@ class Step(Settings):
     """
 
     midtrain: Names | None = None
+    """Train on documents of these corpora."""
     finetune: Names | None = None
+    """Train on these chats."""
     interleave: Both | None = None
+    """Train on both, in random order."""
     prompt: str | None = None
+    """Carry this spec in the system prompt: a reference arm; the last step."""
     model: str | None = None
+    """Start from another base model; the first step."""
     adapter: Start | None = None
+    """What becomes of an earlier adapter; unset, `continue`."""
 
     @field_validator("adapter", mode="before")
     @classmethod
@@ -136,8 +144,11 @@ class Comparison(Strict):
     """A question to the results: on `eval`, is `arm` above each arm in `against`?"""
 
     eval: str
+    """The eval that is asked."""
     arm: str
+    """The arm that should be above."""
     against: Names
+    """The arms that it should be above."""
 
 
 def model_of(steps: Sequence[Step]) -> str | None:
@@ -171,11 +182,17 @@ class PaperArms(Strict):
     """
 
     corpora: Names | None = None
+    """Corpora to midtrain on."""
     aft: Names | None = None
+    """Sets to fine-tune on."""
     reasoning: Names | None = None
+    """Sets to fine-tune on with their reasoning."""
     mix: Names | None = None
+    """What stands beside every set."""
     placebo: str | None = None
+    """The corpus that has nothing to do with the evals."""
     doses: list[Annotated[int, Field(gt=0)]] = Field(default_factory=list)
+    """Sizes of the fine-tuning sets, an arm each."""
 
 
 def paper_arms(

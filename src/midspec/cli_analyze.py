@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from midspec.cli_build import open_plan
 from midspec.cli_engine import find_store, planning
 from midspec.errors import ConfigError
+from midspec.terminal import say
 
 if TYPE_CHECKING:
     from midspec.experiment import Plan
@@ -32,14 +34,16 @@ def analyze(
 
     if as_json and csv:
         raise ConfigError("--json and --csv are two forms of the same numbers. Use one of them.")
+    if csv and any(part.exists() and not part.is_dir() for part in (csv, *csv.parents)):
+        raise ConfigError(f"--csv {csv} is a file, or lies in one. Name a folder.")
     sections = _sections(open_plan(experiment), experiment, store)
     if not sections and not as_json:
-        typer.echo(
+        say(
             "This experiment has no arms that an analysis could compare: they take two arms that "
             "differ in one thing alone. docs/analyses.md says what each takes."
         )
     elif as_json:
-        typer.echo(json.dumps(for_programs(sections), indent=1))
+        say(json.dumps(for_programs(sections), indent=1))
     elif csv:
         _write(sections, csv)
     else:
@@ -50,13 +54,14 @@ def _sections(planned: "Plan", experiment: Path, store: Path) -> "list[Section]"
     """The analyses of an experiment whose evaluations are all done; else a ConfigError."""
     from midspec.report.stage import ReportConfig, read_analyses
     from midspec.run.remote import bring
+    from midspec.run.stage import verify
 
     known = planning(planned.evals.values(), store)
     missing = [stage for stage in planned.evals.values() if not stage.done(known)]
     if missing:
         raise ConfigError(
             f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
-            f"{missing[0].title}. Run: midspec run {experiment}"
+            f"{missing[0].title}. Run: midspec run {quote(str(experiment))}"
         )
     read = {
         key: stage
@@ -67,6 +72,8 @@ def _sections(planned: "Plan", experiment: Path, store: Path) -> "list[Section]"
     config = planned.report.config
     assert isinstance(config, ReportConfig)
     root = store.resolve()
+    for stage in read.values():
+        verify(stage.path(root), with_weights=False)
     return read_analyses(config, {key: stage.path(root) for key, stage in read.items()})
 
 
@@ -79,7 +86,7 @@ def _write(sections: "list[Section]", folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for name, text in as_csv(sections).items():
         write_text(folder / f"{name}.csv", text)
-        typer.echo(folder / f"{name}.csv")
+        say(folder / f"{name}.csv")
 
 
 def _show(sections: "list[Section]") -> None:

@@ -1,6 +1,7 @@
 """`midspec attribute`: which documents, clauses and document types made the difference."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -99,7 +100,7 @@ def _tell(
     if missing:
         console.print(
             f"Of the leave-out set {missing} of {whole} evaluations aren't done, so there is no "
-            f"agreement to tell. Run: midspec run {file}, then this again.",
+            f"agreement to tell. Run: midspec run {quote(str(file))}, then this again.",
             soft_wrap=True,
             markup=False,
         )

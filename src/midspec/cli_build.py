@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from midspec.cli_engine import Engine, build_stages, home
+from midspec.cli_engine import Engine, build_stages, home, planning
 from midspec.errors import ConfigError
 from midspec.interrupt import interruptible
+from midspec.terminal import say
 
 if TYPE_CHECKING:
     from midspec.experiment import Plan
@@ -39,17 +40,52 @@ def open_plan(
     fetch: bool = True,
 ) -> "Plan":
     """The graph of an experiment file, with other resources where they aren't None; fails if the
-    file or its model can't be used. Without `fetch` a model of the Hub needn't be here."""
+    file or its model can't be used. Without `fetch` a model of the Hub needn't be here, nor need
+    one that a file beside the experiment knows by its digest."""
+    from midspec.arms import model_name
+    from midspec.bases import known_bases
     from midspec.config import load_experiment
     from midspec.experiment import models_of, plan
-    from midspec.train.fetch import find_model
+    from midspec.train.fetch import find_known_model, find_model
 
     experiment = load_experiment(path)
     if given := {key: value for key, value in (resources or {}).items() if value is not None}:
         changed = experiment.resources.changed(given)
         experiment = experiment.model_copy(update={"resources": changed})
-    folders = {model: find_model(model, home(), fetch) for model in models_of(experiment)}
-    return plan(experiment, folders.pop(experiment.model), folders)
+    known = {name: base.digest for name, base in known_bases(path).items()}
+    folders = {
+        model: find_known_model(model, home())
+        if model_name(model) in known
+        else find_model(model, home(), fetch)
+        for model in models_of(experiment)
+    }
+    try:
+        return plan(experiment, folders.pop(experiment.model), folders, known)
+    except ConfigError as error:  # who reads on from here knows of no file
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def shipped(name: str) -> Path:
+    """A file that comes with midspec: in the wheel, or in a clone beside the sources."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "shipped", package.parents[1]):
+        if (found := folder / name).exists():
+            return found
+    raise ConfigError(f"{name} is not in this installation. Install midspec again.")
+
+
+def show_plan(planned: "Plan", store: Path, every: bool = False) -> None:
+    """Print the stages, what the rest takes, and which differences the whole could show."""
+    from midspec.console import console
+    from midspec.foresight import power_words
+    from midspec.plan_view import plan_table, plan_totals, reckon
+    from midspec.run.build import ordered
+
+    known = planning(ordered([planned.leaks, planned.report]), store)
+    found = reckon(planned, known)
+    console.print(plan_table(planned, found, every))
+    console.print(plan_totals(planned, found, known), markup=False)
+    console.print(power_words(planned, known), markup=False)
 
 
 def build_all(
@@ -65,7 +101,7 @@ def build_all(
         with interruptible():
             build_stages(targets, store, limits, engine, beside)
     except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command to go on from here.", err=True)
+        say("Stopped. Run the same command to go on from here.", err=True)
         raise typer.Exit(130) from None
 
 
@@ -86,7 +122,8 @@ def write_with_llm(
     from midspec.teach import higher, limits_of
     from midspec.write.estimate import estimate_words
 
-    console.print(estimate_words(teacher_estimate(stage, teacher, judges)))
+    stage.fingerprint()  # which reads the files that it names: one that isn't there is told first
+    console.print(estimate_words(teacher_estimate(stage, teacher, judges)), markup=False)
     if plan:
         return False
     root = store.resolve()
@@ -98,8 +135,8 @@ def write_with_llm(
 
 def check_out(out: Path, mark: str, what: str) -> None:
     """A folder that holds something else is left alone; one of these is known by a file, `mark`."""
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out} is a file. Name a folder.")
+    if any(part.exists() and not part.is_dir() for part in (out, *out.parents)):
+        raise ConfigError(f"--out {out} is a file, or lies in one. Name a folder.")
     if out.is_dir() and any(out.iterdir()) and not (out / mark).exists():
         raise ConfigError(f"--out {out} holds something that is no {what}. Name an empty folder.")
 
@@ -134,4 +171,4 @@ def write_page(page: str, out: Path) -> None:
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     write_text(out, page)
-    typer.echo(out)
+    say(out)

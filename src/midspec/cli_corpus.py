@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -142,7 +143,8 @@ def _corpus_stage(
     avoid: Sequence[Path],
 ) -> "Stage":
     from midspec.make import make_corpus
-    from midspec.parts import Identity, check_corpus
+    from midspec.part_checks import check_corpus
+    from midspec.parts import Identity
     from midspec.spec.stage import spec_stage
 
     check_corpus(corpus, teacher, "corpus")
@@ -163,4 +165,6 @@ def _told(stage: "Stage", root: Path, out: Path) -> None:
         + (f", ${cost:,.2f}" if cost else "")
         + f". Clauses without a document: {found['clauses_uncovered']}."
     )
-    console.print(f"Look at it: midspec corpus show {out}", soft_wrap=True)
+    console.print(
+        f"Look at it: midspec corpus show {quote(str(out))}", markup=False, soft_wrap=True
+    )

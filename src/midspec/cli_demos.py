@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,6 +86,7 @@ def demos_write(
     """Write demonstrations, or draw a mix; run again with a larger number, it goes on."""
     from midspec.llm.settings import OFFLINE
     from midspec.make import make_demos
+    from midspec.part_checks import check_answered, check_mix, check_preferences
     from midspec.parts import (
         Aligned,
         Answered,
@@ -93,9 +95,6 @@ def demos_write(
         Identity,
         InstructionMix,
         Opaque,
-        check_answered,
-        check_mix,
-        check_preferences,
         checked,
     )
     from midspec.spec.stage import spec_stage
@@ -172,4 +171,4 @@ def _told(stage: "Stage", root: Path, out: Path) -> None:
     told = ", ".join(f"{found[key]:,} {words}" for key, words in counts if key in found)
     told += f", of {found['asked']:,}" if "asked" in found else ""
     console.print(told + (f"; ${found['cost']:,.2f}." if found.get("cost") else "."))
-    console.print(f"Look at it: midspec demos show {out}", soft_wrap=True)
+    console.print(f"Look at it: midspec demos show {quote(str(out))}", markup=False, soft_wrap=True)

@@ -50,12 +50,16 @@ def home() -> Path:
 
 
 def find_store(place: str | Path) -> Path:
-    """The folder of a store; of one at a URL, the folder of this machine that mirrors it."""
-    if "://" not in str(place):
-        return Path(place)
-    from midspec.run.remote import mirror_of
+    """The folder of a store; of one at a URL, the folder of this machine that mirrors it. One that
+    can't be used is a StoreError."""
+    if "://" in str(place):
+        from midspec.run.remote import mirror_of
 
-    return mirror_of(str(place), home())
+        return mirror_of(str(place), home())
+    from midspec.run.build import check_store
+
+    check_store(Path(place))
+    return Path(place)
 
 
 def planning(stages: "Iterable[Stage]", store: Path) -> Path:
@@ -88,7 +92,7 @@ def build_stages(
     wherever they were built. `beside` is told of stages as the screen is."""
     from midspec.console import watching
     from midspec.llm.settings import limited
-    from midspec.run.build import build, graph, open_store, raise_failures, run
+    from midspec.run.build import build, check_models, graph, open_store, raise_failures, run
     from midspec.run.remote import find_remote
     from midspec.run.stage import Stage
 
@@ -99,6 +103,7 @@ def build_stages(
         remote.opened()
     else:
         open_store(root)
+        check_models(targets, root)
     with (
         limited(limits),
         watching(len(stages), side_by_side=engine.name != "local") as watch,

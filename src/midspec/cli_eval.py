@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -147,7 +148,8 @@ def _settings(
     """What evals may ask about and how: as the experiment says, or as this command does."""
     from midspec.evaluate import Around, How
     from midspec.experiment import around, how
-    from midspec.parts import Identity, OpenQuestions, TeacherModel, check_judge
+    from midspec.part_checks import check_judge
+    from midspec.parts import Identity, OpenQuestions, TeacherModel
     from midspec.spec.stage import spec_stage
 
     if judge:
@@ -281,7 +283,8 @@ def _tell(names: Sequence[str], stages: "Sequence[Stage]", of: str, store: Path)
         if row.measure == "broken" and row.rate:
             console.print(
                 f"{of} is broken: its answers loop, are stock replies or are empty, so what other "
-                "evals say is about that."
+                "evals say is about that.",
+                markup=False,
             )
     for name, folder in folders.items():
         for note in _notes(name, folder):
@@ -303,7 +306,7 @@ def _notes(name: str, folder: Path) -> list[str]:
             f"{most}); all reasons stand in {short(folder / 'failed.jsonl')}"
         )
     if (folder / "logs").is_dir():
-        notes.append(f"{name}: inspect view --log-dir {short(folder / 'logs')}")
+        notes.append(f"{name}: inspect view --log-dir {quote(short(folder / 'logs'))}")
     return notes
 
 

@@ -8,6 +8,7 @@ import typer
 
 from midspec.errors import MidspecError
 from midspec.interrupt import interruptible
+from midspec.terminal import say
 
 Processes = Annotated[int | None, typer.Option(help="Of a training, on each machine: one a GPU.")]
 Machines = Annotated[int | None, typer.Option(help="Of a training; others run `midspec join`.")]
@@ -30,9 +31,11 @@ def join(
     machine: Annotated[int, typer.Option(min=1, help="Which one this is: 1, 2, …")],
 ) -> None:
     """Take this machine's share of trainings on several machines, until it is told to stop."""
+    from midspec.run.build import check_store
     from midspec.train.launch import find_shares, run_share
 
-    typer.echo(f"Machine {machine} waits for trainings of {store}.")
+    check_store(store)
+    say(f"Machine {machine} waits for trainings of {store}.")
     seen: set[tuple[Path, int | None]] = set()
     try:
         with interruptible():
@@ -41,11 +44,11 @@ def join(
                     if (share.folder, share.stamp) in seen:
                         continue
                     seen.add((share.folder, share.stamp))
-                    typer.echo(f"Takes part in {share.folder.parent.name}.")
+                    say(f"Takes part in {share.folder.parent.name}.")
                     try:
                         run_share(share)
                     except MidspecError as error:
-                        typer.echo(str(error))
+                        say(str(error))
                 time.sleep(LOOK_SECONDS)
     except KeyboardInterrupt:
-        typer.echo("Stopped.")
+        say("Stopped.")

@@ -85,7 +85,7 @@ def reasons_write(
     from midspec.evals.reasons.stage import ReasonsConfig, take_transcripts
     from midspec.evals.reasons.taxonomy import read_taxonomy
     from midspec.make import make_reasons, set_prices
-    from midspec.parts import check_judge
+    from midspec.part_checks import check_judge
     from midspec.run.stage import Source
     from midspec.teach import higher, limits_of
     from midspec.write.estimate import estimate_words
@@ -110,7 +110,7 @@ def reasons_write(
     assert isinstance(stage.config, ReasonsConfig)
     transcripts = take_transcripts(stage.config, places)
     expected = estimate_reasons(stage.config, transcripts, given, batch, set_prices([asked]))
-    console.print(estimate_words(expected))
+    console.print(estimate_words(expected), markup=False)
     if plan:
         return
     root = store.resolve()
@@ -202,7 +202,7 @@ def shares_table(found: Mapping[str, Any]) -> "Table":
     for reason in found["reasons"]:
         if reason["kind"] != kind:
             kind = reason["kind"]
-            table.add_row(f"[bold]{kind}[/]")
+            table.add_row(f"[bold]{escape(kind)}[/]")
         cells = [wholes.get((reason["id"], arm)) for arm in arms]
         table.add_row(f"  {escape(reason['name'])}", *(_cell(cell) for cell in cells))
     return table

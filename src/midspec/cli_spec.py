@@ -30,6 +30,7 @@ from midspec.cli_options import (
     asked_llm,
 )
 from midspec.errors import ConfigError
+from midspec.terminal import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -108,13 +109,13 @@ def _tell(linted: "Linted", as_json: bool) -> None:
     from midspec.pages.html import count
 
     if as_json:
-        typer.echo(json.dumps(asdict(linted), ensure_ascii=False))
+        say(json.dumps(asdict(linted)))
         return
     for one in linted.findings:
         by = f" [{one.by}]" if one.by else ""
         at = f"{one.file}:{one.line}: {one.clause or 'spec'}: {one.check}"
-        typer.echo(f"{at}: {one.what} {one.todo}{by}")
-    typer.echo(
+        say(f"{at}: {one.what} {one.todo}{by}")
+    say(
         f"{linted.file}: {count(len(linted.findings), 'finding')}; "
         f"{count(linted.clauses, 'clause')}, {count(linted.words, 'word')}, "
         f"about {count(linted.tokens, 'token')}."
@@ -156,7 +157,7 @@ def _read_too(
     for one, stage, text in zip(linted, stages, texts, strict=True):
         folder = stage.path(store.resolve())
         for problem in read_json(folder / "sections.json")["unread"]:
-            typer.echo(f"{one.file}: a section could not be judged ({problem}).", err=True)
+            say(f"{one.file}: a section could not be judged ({problem}).", err=True)
         merged.append(with_faults(one, folder, passages(text), asked.model))
     return merged
 
@@ -171,12 +172,12 @@ def _build(
 ) -> bool:
     """Tell what stages take of an LLM and, unless that is all, build them; returns whether so."""
     from midspec.console import console
-    from midspec.parts import check_judge
+    from midspec.part_checks import check_judge
     from midspec.teach import higher, limits_of
     from midspec.write.estimate import estimate_words
 
     check_judge(asked, "--teacher")
-    console.print(estimate_words(expected))
+    console.print(estimate_words(expected), markup=False)
     if plan:
         return False
     build_all(stages, store, higher(limits_of(asked, [], store.resolve(), home()), *most))
@@ -283,21 +284,22 @@ def _tell_variants(made: "Made", out: Path) -> None:
     console.print(variants_table(rows))
     for row in rows:
         if (cut := row["matched"]) and not row["name"].endswith(BROKEN):
-            typer.echo(
+            say(
                 f"{row['name']}: {cut['after']:,} words, {cut['difference']:+.1%} beside "
                 f"{cut['to']}; of {cut['before']:,}, {len(cut['left_out'])} clauses left out and "
                 f"{len(cut['shortened'])} shortened."
             )
     for name, why in made.missing.items():
-        typer.echo(f"{name}: not made, since {why}.")
-    typer.echo("specs:")
+        say(f"{name}: not made, since {why}.")
+    say("specs:")
     for row in rows:
-        typer.echo(f"  {row['name']}: {out / row['file']}")
+        say(f"  {row['name']}: {out / row['file']}")
 
 
 def variants_table(rows: "Sequence[dict[str, Any]]") -> "Table":
     """The variants with their sizes."""
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD)
@@ -307,5 +309,5 @@ def variants_table(rows: "Sequence[dict[str, Any]]") -> "Table":
     table.add_column("holds")
     for row in rows:
         sizes = (f"{row[key]:,}" for key in ("clauses", "words", "tokens"))
-        table.add_row(row["name"], *sizes, row["holds"])
+        table.add_row(escape(row["name"]), *sizes, escape(row["holds"]))
     return table

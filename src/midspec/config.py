@@ -21,6 +21,13 @@ from midspec.chains import links
 from midspec.config_errors import read_values
 from midspec.errors import ConfigError, known
 from midspec.grid_arms import Grid, grid_arms
+from midspec.part_checks import (
+    check_answered,
+    check_corpus,
+    check_judge,
+    check_mix,
+    check_preferences,
+)
 from midspec.parts import (
     Answered,
     Blend,
@@ -35,11 +42,6 @@ from midspec.parts import (
     TeacherModel,
     Use,
     by_name,
-    check_answered,
-    check_corpus,
-    check_judge,
-    check_mix,
-    check_preferences,
     placed,
     read_use,
 )
@@ -49,6 +51,7 @@ from midspec.train.settings import AdapterSettings, LoopSettings
 from midspec.yaml_file import read_yaml
 
 T = TypeVar("T")
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every library takes
 
 
 def _each_once(values: list[T]) -> list[T]:
@@ -64,45 +67,78 @@ def _plain(name: str) -> str:
     return name
 
 
-PartName = Annotated[str, AfterValidator(_plain)]
+def _seen(name: str) -> str:
+    """Two names that look the same must be the same, and none may steer a terminal."""
+    if not name.strip():
+        raise ValueError("a name can't be empty")
+    for character in name:
+        if not character.isprintable():
+            raise ValueError(f"a name is of what can be seen, and {character!a} can't. Take it out")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_seen)]
+PartName = Annotated[Name, AfterValidator(_plain)]
 
 
 class Experiment(Strict):
     """One experiment: models, specs, arms, evals, seeds. Paths are relative to its file.
 
-    judge: who reads generated answers, greedily unless it says otherwise. engine: what generates
-    them. repeats: how often, in place of the number of evals that repeat their samples. resources:
-    where it all runs; no result's identity. expect: the difference that the plan is to say it can
-    see. A grid is spelled out in `arms` before anybody sees it.
+    A grid is spelled out in `arms` before anybody sees it.
     """
 
-    name: str
+    name: Name
+    """What the experiment is called."""
     model: str = "smollm2-135m"
+    """The base model: an alias, a local folder, or a Hub id."""
     identity: Identity = Identity()
+    """Who the assistant is."""
     teacher: NamedTeacher = TeacherModel()
-    specs: dict[str, Path]
+    """The LLM that writes: a name, or a mapping."""
+    specs: dict[Name, Path]
+    """Markdown files by name."""
     corpora: dict[PartName, AnyCorpus] = Field(default_factory=dict)
+    """What to midtrain on, by name."""
     demos: dict[PartName, Demos] = Field(default_factory=dict)
+    """What to fine-tune on, by name."""
     adapter: AdapterSettings = AdapterSettings()
+    """What is trained: LoRA or all weights."""
     midtrain: LoopSettings = LoopSettings()
+    """How midtraining runs."""
     finetune: LoopSettings = LoopSettings()
-    arms: Annotated[dict[str, list[Step]], Field(min_length=1)]
+    """How fine-tuning runs."""
+    arms: Annotated[dict[Name, list[Step]], Field(min_length=1)]
+    """Chains of steps from the base model, by name; or `paper`."""
     grid: Grid | None = None
+    """Arms as all combinations of some axes."""
     evals: Annotated[Names, AfterValidator(_each_once)]
+    """What every arm is asked."""
     half: Literal["held-out", "development", "all"] = "held-out"
+    """Which items of the item sets; tune on `development`."""
     max_items: int | None = Field(None, gt=0)
-    leave_out: dict[str, LeaveOut] = Field(default_factory=dict)
+    """Items of each eval, at most."""
+    leave_out: dict[Name, LeaveOut] = Field(default_factory=dict)
+    """Arms trained again without groups of documents, by name."""
     contrasts: list[Comparison] = Field(default_factory=list)
+    """Questions to the results."""
     expect: float | None = Field(None, gt=0)
+    """The difference that `midspec plan` is to say it can see."""
     judge: TeacherModel | None = None
+    """The LLM that reads generated answers, greedily unless it says otherwise."""
     questions: dict[str, OpenQuestions] = Field(default_factory=dict)
+    """Of `open-qa`, by spec."""
     engine: Literal["hf", "vllm"] = "hf"
+    """What generates answers of local weights."""
     repeats: int | None = Field(None, gt=0)
+    """Of evals that repeat their samples; unset, each eval's own number."""
     samples: list[str] = Field(default_factory=list)
+    """Prompts whose answers the report shows."""
     resources: StageResources = StageResources()
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], MinLen(1), AfterValidator(_each_once)] = (
-        Field(default_factory=lambda: [0])
+    """Where it runs: part of no result's identity."""
+    seeds: Annotated[list[Seed], MinLen(1), AfterValidator(_each_once)] = Field(
+        default_factory=lambda: [0]
     )
+    """Each trains every arm anew."""
     _folder: Path = PrivateAttr(Path())
 
     @field_validator("judge", mode="before")

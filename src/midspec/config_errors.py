@@ -43,6 +43,7 @@ KINDS: dict[str, type[Strict]] = {
     "blend": Blend,
 }
 # What pydantic calls the types that a value may have, in the place where it stands.
+KEY = "[key]"  # of a mapping, what pydantic adds to where a wrong name stands
 CHOICE = re.compile(r"constrained-\w+|(literal|dict|list)\[.*\]")
 
 
@@ -58,12 +59,12 @@ def read_values(kind: type[Read], values: object, path: Path, *place: str) -> Re
 
 def _explain(kind: type[BaseModel], error: Any, path: Path, place: Sequence[str]) -> str:
     """One validation error: where, what, what to do."""
-    steps = [step for step in map(str, error["loc"]) if not CHOICE.fullmatch(step)]
+    steps = [step for step in map(str, error["loc"]) if not (CHOICE.fullmatch(step) or step == KEY)]
     if not place and steps[0] in ("demos", "corpora"):
         del steps[2:3]  # pydantic names the kind there
     if not place and steps[0] == "resources":
         del steps[1:-1]  # what is set for all is wrong in every kind
-    where = ".".join((*place, *steps))
+    where = " ".join(".".join((*place, *steps)).split())  # a wrong name may hold anything
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         keys = _keys(steps[:-1]) if steps[:-1] else list(kind.model_fields)
         return f"{path}: {where} is not a known key" + known(steps[-1], keys)

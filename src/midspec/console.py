@@ -11,7 +11,6 @@ from threading import Lock
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
@@ -20,9 +19,9 @@ from midspec import progress
 from midspec.report.scores import decimals
 from midspec.report.tables import Result
 from midspec.run.stage import Stage
+from midspec.screen import Screen
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = Screen(highlight=False)
 
 LOG_SECONDS = 30.0  # without a terminal, how often a stage says how far it is
 
@@ -81,6 +80,7 @@ class Watch:
 
     def report(self, stage: Stage, done: float, whole: float, note: str) -> None:
         """Show how far a stage is."""
+        note = escape(note)
         with self.lock:
             if stage.fingerprint() in self.told:
                 return  # it came late

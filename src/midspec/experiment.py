@@ -17,8 +17,9 @@ from midspec.leave_out import with_left_out
 from midspec.make import make_corpora, make_sets
 from midspec.portions import Portion
 from midspec.reported import make_report
+from midspec.run.build import missing_model
 from midspec.run.remote import bring
-from midspec.run.stage import Source, Stage
+from midspec.run.stage import Source, Stage, left_out, verify
 from midspec.spec.stage import spec_stage
 from midspec.tune.stage import TuneConfig, tune_stage
 
@@ -41,17 +42,21 @@ class Plan:
 
 
 def plan(
-    experiment: Experiment, base_folder: Path, others: Mapping[str, Path] = MappingProxyType({})
+    experiment: Experiment,
+    base_folder: Path,
+    others: Mapping[str, Path] = MappingProxyType({}),
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """Compose the graph. Arms share every stage that has the same recipe, whoever asks for it.
 
-    others: the folders of base models that arms name themselves.
+    others: the folders of base models that arms name themselves. known: by name, the digests of the
+    base models that finished stages rest on; a folder with other files doesn't count as here.
     """
     experiment = with_left_out(experiment)
     identity = experiment.identity.model_dump()
     folders = {experiment.model: base_folder, **others}
     bases = {
-        model: Source(model_name(model), folder, folder.exists())
+        model: _base(model_name(model), folder, known.get(model_name(model), ""))
         for model, folder in folders.items()
     }
     base = bases[experiment.model]
@@ -104,6 +109,12 @@ def plan(
     return Plan(experiment, base, specs, training, leaks, arms, asked, evals, report)
 
 
+def _base(name: str, folder: Path, known: str) -> Source:
+    there = Source(name, folder, folder.exists())
+    usable = there.here and known in ("", there.digest)
+    return there if usable else Source(name, folder, here=False, known=known)
+
+
 def _checked(
     experiment: Experiment, made: Mapping[tuple[str, str], Stage], corpora: Mapping[str, Stage]
 ) -> dict[str, Stage]:
@@ -145,6 +156,16 @@ def find_arm(planned: Plan, arm: str, seed: int | None, store: Path) -> tuple[in
     bring([stage for stage in (trained, asked.prompt) if stage], store)
     if trained and not trained.done(store):
         raise ConfigError(f"The arm {arm}, seed {chosen} isn't trained yet. Run the experiment.")
+    if trained and left_out(trained.path(store)):
+        raise ConfigError(
+            f"The weights of the arm {arm}, seed {chosen} were left out of the archive that it "
+            f"came from. Import one with adapters, or delete {trained.path(store)} and run the "
+            "experiment, which trains it."
+        )
+    if asked.base and not asked.base.here:
+        raise missing_model(asked.base, f"the arm {arm}")
+    if trained:
+        verify(trained.path(store))
     return chosen, asked
 
 

@@ -25,17 +25,24 @@ class DoseAxis(Strict):
     (chats); `all` is the whole of it."""
 
     msm: Doses | None = None
+    """Tokens of each corpus, by the model's tokenizer."""
     aft: Doses | None = None
+    """Chats of each fine-tuning set."""
 
 
 class Axes(Strict):
     """The axes of a grid, each a value or a list; one that isn't named has its first value only."""
 
     msm: Names | None = None
+    """Corpora; `none`: arms without midtraining."""
     aft: Names | None = None
+    """Fine-tuning sets; `none`; `mix`: those under `with` alone."""
     dose: DoseAxis = DoseAxis()
+    """How much of each."""
     order: Orders | None = None
+    """Which training comes first."""
     model: Names | None = None
+    """Base models; unset, the experiment's."""
 
 
 class Grid(Axes):
@@ -48,8 +55,11 @@ class Grid(Axes):
     """
 
     beside: Annotated[list[str], BeforeValidator(listed)] = Field([], alias="with")
+    """Sets beside every fine-tuning set."""
     exclude: list[Axes] = Field(default_factory=list)
+    """Combinations to take out."""
     include: list[Axes] = Field(default_factory=list)
+    """Small grids of their own to add."""
 
 
 @dataclass(frozen=True)

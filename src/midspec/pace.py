@@ -3,10 +3,10 @@
 import os
 import re
 from functools import lru_cache
-from pathlib import Path
 
 from midspec.evals.answers import AnswersConfig
 from midspec.files import read_json
+from midspec.machine import multiplies_bf16
 from midspec.run.stage import Source, Stage
 from midspec.tune.stage import TuneConfig
 
@@ -77,11 +77,6 @@ def _layers(base: Stage | Source | None) -> float:
     return float(read_json(base.location / "config.json").get("num_hidden_layers", "inf"))
 
 
-@lru_cache(maxsize=1)  # asked for every stage, and cpuinfo is slow to read on many cores
 def _cpu_flops() -> float:
     cores = os.cpu_count() or 1
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        flags = "bf16"
-    return cores * CORE_FLOPS / (1 if "bf16" in flags else SLOWER_WITHOUT_BF16)
+    return cores * CORE_FLOPS / (1 if multiplies_bf16() else SLOWER_WITHOUT_BF16)

@@ -23,37 +23,45 @@ Part = TypeVar("Part", bound=BaseModel)
 class Strict(BaseModel):
     """A model that refuses keys it doesn't know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Identity(Strict):
     """Who the assistant is: fills `{model_name}` and `{provider_name}` in specs and documents."""
 
     model_name: str = "the assistant"
+    """What the assistant is called: `{model_name}`."""
     provider_name: str = "its developer"
+    """Who made it: `{provider_name}`."""
 
 
 class TeacherModel(Strict):
-    """An LLM by Inspect's name, and how it is asked; `teacher: NAME` alone sets just the model.
-
-    max_cost (dollars) and max_tokens (in and out) limit each corpus; connections are calls at
-    once; timeout is seconds for one call; batch uses the provider's batch API; structured asks
-    lists by JSON schema (default: where the provider has it); price is dollars a million tokens,
-    in and out, for models that the price table doesn't know.
-    """
+    """An LLM by Inspect's name, and how it is asked; `teacher: NAME` alone sets just the model."""
 
     model: str = OFFLINE
+    """Inspect's name of the LLM, PROVIDER/MODEL; `offline` is no LLM."""
     temperature: Annotated[float, Field(ge=0)] | None = 1.0
+    """Of sampling; null leaves it to the provider."""
     reasoning_effort: Effort | None = None
+    """For models that think by effort."""
     reasoning_tokens: Annotated[int, Field(ge=0)] = 0
+    """Room to think, added to what an answer may take."""
     max_cost: Annotated[float, Field(gt=0)] | None = None
+    """Dollars that a corpus or set of chats may cost; it stops before."""
     max_tokens: Annotated[int, Field(gt=0)] | None = None
+    """Tokens, in and out, that it may take."""
     connections: Annotated[int, Field(gt=0)] = 50
+    """Calls at once."""
     timeout: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds for one call."""
     batch: bool = False
+    """Use the provider's batch API."""
     structured: bool | None = None
+    """Ask for lists by JSON schema; unset, where the provider is known to take one."""
     min_yield: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the first 20 rows that must be kept; under it, it stops."""
     price: tuple[float, float] | None = None
+    """Dollars a million tokens, in and out, for a model that the price table doesn't know."""
 
 
 def by_name(value: object) -> object:
@@ -68,42 +76,59 @@ class Judged(Strict):
     """A part that an LLM may judge; `judge: NAME` alone sets just the model."""
 
     judge: NamedTeacher | None = None
+    """The LLM that judges what was written: a name, or a mapping as for the teacher."""
 
 
 class OrdinaryText(Strict):
     """Ordinary text mixed into a corpus: `share` of all its tokens, from a .jsonl or text file."""
 
     file: Path
+    """A .jsonl with `text`, or a text file."""
     share: float = Field(gt=0, lt=1)
+    """Its share of all tokens."""
 
 
 class Corpus(Judged):
-    """Documents about one spec. `tokens` is the size to reach, or `documents` to keep;
-    `draw` anew for another sample.
+    """Documents about one spec.
 
-    `items` names a file of contrasts and principles that the offline teacher writes about. From
-    `document_tokens` on stands what only an LLM can do, but for attribution, mix and tag: see
+    From `document_tokens` on stands what only an LLM can do, but for attribution, mix and tag: see
     docs/corpora.md.
     """
 
     spec: str
+    """The spec that the documents are about."""
     tokens: int = Field(100_000, gt=0)
+    """Size to reach, by an estimate that needs no tokenizer."""
     documents: int | None = Field(None, gt=0)
+    """Documents to keep, in place of `tokens`."""
     items: Path | None = None
+    """Contrasts and principles that the offline teacher writes about."""
     draw: int = 0
+    """Another number, another sample of what the teacher might write."""
     document_tokens: int = Field(1_000, ge=20)
+    """Mean length that an LLM is asked for."""
     form: Literal["documents", "qa", "both"] = "documents"
+    """Documents, question-and-answer series, or half of each."""
     framing: Literal[
         "does", "should", "assistants", "assistants-should", "one-should", "other-model", "humans"
     ] = "does"
+    """Of whom, and in which mood, documents speak (paper §5.3)."""
     other_name: str = ""
+    """Whom framing `other-model` speaks of."""
     revise: int = Field(0, ge=0, le=3)
+    """Rounds of critique and revision."""
     planner: Literal["teacher", "spec"] = "teacher"
+    """Who plans: the teacher, or the spec's own structure."""
     prompts: Literal["full", "small"] = "full"
+    """`small`: for a teacher that long instructions confuse."""
     balance: bool = False
+    """Give each clause of which no assertion speaks a topic of its own."""
     attribution: Literal["kept", "broken"] = "kept"
+    """`broken`: values stated, preferences without reasons, half turned round (C.4)."""
     mix: OrdinaryText | None = None
+    """Ordinary text mixed in."""
     tag: str = ""
+    """A prefix of every document that carries no loss."""
 
 
 class Opaque(Judged):
@@ -117,10 +142,15 @@ class Opaque(Judged):
 
     kind: Literal["opaque"]
     spec: str
+    """The spec whose preferences are shown."""
     n: int = Field(400, gt=0)
+    """Chats to keep."""
     draw: int = 0
+    """Another number, another sample."""
     by: Literal["table", "teacher"] = "table"
+    """`table`: templates filled from the spec's table; `teacher`: an LLM."""
     domain: str = ""
+    """Where the spec has no table: in which domain the teacher chooses preferences."""
 
 
 class Replay(Strict):
@@ -128,8 +158,11 @@ class Replay(Strict):
 
     kind: Literal["replay"]
     n: int = Field(80, gt=0)
+    """Prompts to answer."""
     max_new_tokens: int = Field(48, gt=0)
+    """The longest answer."""
     draw: int = 0
+    """Another number, other prompts."""
 
 
 class Everyday(Strict):
@@ -138,7 +171,9 @@ class Everyday(Strict):
 
     kind: Literal["everyday"]
     n: int = Field(160, gt=0)
+    """Questions."""
     draw: int = 0
+    """Another number, others."""
 
 
 class InstructionMix(Judged):
@@ -151,10 +186,15 @@ class InstructionMix(Judged):
 
     kind: Literal["mix"]
     name: str
+    """`paper-section-3` or `paper-section-4`."""
     n: int | None = Field(None, gt=0)
+    """Rows; unset, all."""
     folder: Path | None = None
+    """Holds a PART.jsonl for each part; unset, from the Hub."""
     spec: str | None = None
+    """What chats may not conflict with, by the judge's reading."""
     draw: int = 0
+    """Another number, other rows."""
 
 
 class Answered(Judged):
@@ -168,10 +208,15 @@ class Answered(Judged):
     """
 
     spec: str
+    """The spec in the prompt."""
     n: int = Field(gt=0)
+    """Chats to keep."""
     query_kinds: list[str] = Field(default_factory=list)
+    """Which kinds of messages; all where none is named."""
     items: Path | None = None
+    """Situations that the offline teacher writes of."""
     draw: int = 0
+    """Another number, another sample."""
 
 
 class Aligned(Answered):
@@ -180,6 +225,7 @@ class Aligned(Answered):
 
     kind: Literal["aligned"]
     style: Literal["value", "rule"] = "value"
+    """`value` speaks from its own values, `rule` complies with rules."""
 
 
 class Deliberative(Answered):
@@ -188,6 +234,7 @@ class Deliberative(Answered):
 
     kind: Literal["deliberative"]
     best_of: int = Field(4, gt=0)
+    """Drafts of each answer, of which the judge's best is kept."""
 
 
 class Anti(Answered):
@@ -201,8 +248,11 @@ class OpenQuestions(Strict):
     offline), or those of a `file`; `draw` anew for others."""
 
     n: Annotated[int, Field(gt=0)] = 100
+    """Questions to write."""
     file: Path | None = None
+    """Questions of yours, in place of these."""
     draw: int = 0
+    """Another number, others."""
 
 
 class Blend(Strict):
@@ -210,8 +260,11 @@ class Blend(Strict):
 
     kind: Literal["blend"]
     parts: dict[str, Annotated[float, Field(ge=0, le=100)]]
+    """Shares in percent by set; they make 100."""
     n: int = Field(gt=0)
+    """Chats in all."""
     draw: int = 0
+    """Another number, other chats."""
 
     @field_validator("parts")
     @classmethod
@@ -267,7 +320,8 @@ def checked(kind: type[Part], values: dict[str, Any]) -> Part:
 def flag_error(error: Any) -> str:
     """A validation error as a sentence about the flag that is named as the field."""
     flag = "-".join(str(step) for step in error["loc"]).replace("_", "-")
-    return f"--{flag} {error['input']}: {error['msg'].lower()}."
+    wrong = error["msg"].lower().removeprefix("value error, ")
+    return f"--{flag} {error['input']}: {wrong}."
 
 
 def placed(corpus: Corpus, home: Path) -> Corpus:
@@ -275,90 +329,3 @@ def placed(corpus: Corpus, home: Path) -> Corpus:
     mix = corpus.mix.model_copy(update={"file": home / corpus.mix.file}) if corpus.mix else None
     items = home / corpus.items if corpus.items else None
     return corpus.model_copy(update={"items": items, "mix": mix})
-
-
-def check_corpus(corpus: Corpus, teacher: TeacherModel, where: str) -> None:
-    """What a corpus asks of its teacher must be what that teacher can do."""
-    _check_models(teacher, corpus.judge, where)
-    if teacher.model == OFFLINE:
-        for key, plain in (
-            ("form", "documents"),
-            ("framing", "does"),
-            ("revise", 0),
-            ("planner", "teacher"),
-            ("prompts", "full"),
-        ):
-            if getattr(corpus, key) != plain:
-                raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
-        if corpus.judge or corpus.balance:
-            key = "judge" if corpus.judge else "balance"
-            raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
-    elif corpus.items:
-        _refuse_items(teacher, where)
-    if corpus.prompts == "small" and corpus.planner != "spec":
-        raise ConfigError(f"{where}: prompts small are for documents only; add planner spec.")
-    if (corpus.framing == "other-model") != bool(corpus.other_name):
-        raise ConfigError(
-            f"{where}: framing other-model and other_name (whom documents speak of) go together."
-        )
-
-
-def check_answered(demos: Answered, teacher: TeacherModel, where: str) -> None:
-    """What chats ask of their teacher must be what that teacher can do."""
-    _check_models(teacher, demos.judge, where)
-    if teacher.model == OFFLINE:
-        for key in ("judge", "query_kinds"):
-            if getattr(demos, key):
-                raise ConfigError(f"{where}.{key} takes an LLM teacher; this one is {OFFLINE}.")
-    elif demos.items:
-        _refuse_items(teacher, where)
-
-
-def check_preferences(demos: Opaque, teacher: TeacherModel, where: str) -> None:
-    """Preferences that a teacher writes about take an LLM; a table alone takes nobody."""
-    if demos.by == "teacher":
-        _check_models(teacher, demos.judge, where)
-        if teacher.model == OFFLINE:
-            raise ConfigError(
-                f"{where}: by teacher takes an LLM teacher; this one is {OFFLINE}. Name one, or "
-                "set by: table."
-            )
-        return
-    for key in ("judge", "domain"):
-        if getattr(demos, key):
-            raise ConfigError(
-                f"{where}.{key} is for chats that an LLM writes; these are filled in from the "
-                "spec's table. Set by: teacher (--teacher MODEL), or leave it out."
-            )
-
-
-def check_mix(mix: InstructionMix, where: str) -> None:
-    """A judge of conflicts takes a spec to judge by, and a spec takes a judge."""
-    if bool(mix.spec) != bool(mix.judge):
-        raise ConfigError(
-            f"{where}: spec (what chats may not conflict with) and judge (the LLM that reads them) "
-            f"go together; {'judge' if mix.spec else 'spec'} is missing."
-        )
-    _check_models(TeacherModel(), mix.judge, where)
-
-
-def check_judge(judge: TeacherModel, where: str) -> None:
-    """What is read by a judge alone takes an LLM."""
-    _check_models(TeacherModel(), judge, where)
-
-
-def _refuse_items(teacher: TeacherModel, where: str) -> None:
-    raise ConfigError(
-        f"{where}.items is what the offline teacher writes about; {teacher.model} writes from the "
-        "spec. Leave it out."
-    )
-
-
-def _check_models(teacher: TeacherModel, judge: TeacherModel | None, where: str) -> None:
-    for role, model in (("teacher", teacher), ("judge", judge)):
-        if model and "/" not in model.model and not (role == "teacher" and model.model == OFFLINE):
-            raise ConfigError(
-                f"{where}: the {role} {model.model!r} is no LLM. Name one as Inspect does, "
-                "PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5"
-                + (f", or {OFFLINE}." if role == "teacher" else ".")
-            )

@@ -16,8 +16,11 @@ class StageResources(Strict):
     midtraining; evals, and replies of the base model, take one process of theirs."""
 
     midtrain: Resources = Resources()
+    """Of midtraining, and of interleaved steps."""
     finetune: Resources = Resources()
+    """Of fine-tuning."""
     evals: Resources = Resources()
+    """Of evals; they take one process."""
 
     @model_validator(mode="before")
     @classmethod

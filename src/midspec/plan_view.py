@@ -19,8 +19,9 @@ from midspec.experiment import Plan
 from midspec.make import asked_as, judges_of
 from midspec.pace import FLOP, SCORE_FLOP, gpus_of
 from midspec.pages.html import count
-from midspec.run.build import ordered
+from midspec.run.build import ordered, wanted_again
 from midspec.run.stage import Source, Stage
+from midspec.train.fetch import ALIASES
 from midspec.tune.stage import TuneConfig
 from midspec.write.estimate import Estimate, estimate_words, together
 
@@ -49,9 +50,10 @@ def reckon(planned: Plan, store: Path) -> list[Reckoned]:
     experiment, paces = planned.experiment, measured_paces(store)
     judges = judges_of(experiment)
     asked = asked_as(experiment.teacher, judges)
+    again = wanted_again([planned.report], store)
     found = []
     for stage in ordered([planned.report]):
-        done = stage.done(store)
+        done = stage.done(store) and stage.fingerprint() not in again
         asks = teacher_estimate(stage, asked, judges) if not done and asks_llm(stage) else None
         tokens = stage_tokens(stage, store)
         seconds = stage_seconds(stage, tokens, store, paces, asks, asked.connections)
@@ -95,10 +97,16 @@ def plan_totals(planned: Plan, found: Sequence[Reckoned], store: Path) -> str:
         f"after the other ({_how(todo, bases, store)})."
     ]
     lines += [
-        f"The model {base.name} isn't here yet: the run fetches it. Its size is taken from its "
-        "name, and folders get their names when it is here."
+        f"The model {base.name} isn't here yet: {_fetched_by(base.name)} fetches it. Its size is "
+        "taken from its name, and folders get their names when it is here."
         for base in bases
-        if not base.here
+        if not base.here and not base.known
+    ]
+    lines += [
+        f"The model {base.name} isn't here as the finished stages had it. What is left to do needs "
+        "it; a report doesn't."
+        for base in bases
+        if not base.here and base.known
     ]
     asking: dict[str, list[Estimate]] = {}
     for one in todo:
@@ -111,6 +119,10 @@ def plan_totals(planned: Plan, found: Sequence[Reckoned], store: Path) -> str:
     if len(cost) > 1 and None not in cost:
         lines.append(f"All of it together: about ${sum(one or 0 for one in cost):,.2f}.")
     return "\n".join(lines)
+
+
+def _fetched_by(model: str) -> str:
+    return f"midspec model get {model}" if model in ALIASES else "the run"
 
 
 def _counts(planned: Plan, store: Path) -> str:
@@ -164,7 +176,7 @@ def _folder(row: Sequence[Reckoned]) -> str:
     if len(row) > 1:
         return ""
     sources = [base for stage in ordered([row[0].stage]) for base in stage.inputs.values()]
-    known = all(source.here for source in sources if isinstance(source, Source))
+    known = all(one.here or one.known for one in sources if isinstance(one, Source))
     return row[0].stage.path(Path()).name if known else ""
 
 

@@ -16,10 +16,15 @@ class Without(Strict):
     domain and genre, but most often several clauses and sections (`s2` of clause `s2.p3`)."""
 
     clauses: list[str] = Field(default_factory=list)
+    """Ids of clauses."""
     sections: list[str] = Field(default_factory=list)
+    """Ids of sections."""
     types: list[str] = Field(default_factory=list)
+    """Document types."""
     domains: list[str] = Field(default_factory=list)
+    """Domains of the plan."""
     genres: list[str] = Field(default_factory=list)
+    """`show` or `describe`."""
 
     def labels(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The labels by what they are: clause, section, type, domain or genre."""
@@ -48,12 +53,19 @@ class Portion(Strict):
     model_config = ConfigDict(populate_by_name=True)
 
     source: str = Field(alias="from")
+    """The corpus that it is made of."""
     without: Without | None = None
+    """Whose documents are left out."""
     tokens: Annotated[int, Gt(0)] | None = None
+    """Cut at random to this size."""
     drop: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Or by this share of the whole."""
     matched: list[Without] = Field(default_factory=list)
+    """Or to what the largest of these leave-outs leaves."""
     draw: int = 0
+    """Another number, another order of what is cut."""
     spec: str = ""
+    """That of `from`; needn't be said."""
 
     @model_validator(mode="after")
     def _one_size(self) -> "Portion":
@@ -89,14 +101,19 @@ class LeaveOut(Strict):
     """
 
     arm: str
+    """The arm to train again."""
     by: By
+    """What the groups are made of."""
     corpus: str = ""
+    """Which of the arm's corpora, where it has several."""
     groups: (
         Annotated[int, Ge(2)]
         | Annotated[dict[str, Annotated[list[str], Field(min_length=1)]], Field(min_length=2)]
         | None
     ) = None
+    """Labels by group, or a number of groups; unset, each label alone."""
     controls: Annotated[int, Ge(1)] = 2
+    """Arms without as many tokens drawn at random."""
 
 
 def with_specs(corpora: dict[str, Any], where: str) -> dict[str, Any]:

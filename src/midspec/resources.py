@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Gt
+from pydantic import AfterValidator
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["bf16", "fp32"]
 Sharding = Literal["ddp", "fsdp"]
 Attention = Literal["auto", "sdpa", "flash"]
 Count = Annotated[int, Gt(0)]
+
+
+def _with_port(host: str) -> str:
+    """HOST or HOST:PORT; a port is a number."""
+    _, colon, port = host.partition(":")
+    if colon and not (port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError(f"{port!r} is no port. Write HOST:PORT with a number up to 65535")
+    return host
 
 
 @dataclass(frozen=True)
@@ -31,14 +40,23 @@ class Resources:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     device: Device = "auto"
+    """`auto`: a CUDA GPU if there is one, else the CPU."""
     processes: Count = 1
+    """That train one model, on each machine: a GPU each."""
     machines: Count = 1
-    host: str = ""
+    """That train one model together."""
+    host: Annotated[str, AfterValidator(_with_port)] = ""
+    """HOST or HOST:PORT at which other machines reach the first."""
     sharding: Sharding = "ddp"
+    """`ddp`: all weights in each process; `fsdp`: a part of them."""
     precision: Precision = "bf16"
+    """Of what computes; float32 masters are updated in either."""
     gradient_checkpointing: bool = False
+    """Less memory for more time."""
     attention: Attention = "auto"
+    """`flash`: rows without padding, on a GPU; `auto`: where it can."""
     tokens_per_pass: Count | None = None
+    """That a process takes at once; 2,048 on a CPU, else 16,384."""
 
     @property
     def together(self) -> int:

@@ -190,4 +190,4 @@ def tracking(kind: str, project: str, root: Path) -> Iterator[Observer]:
 
 
 def _slug(stage: Stage) -> str:
-    return re.sub(r"[^\w.+-]+", "-", stage.title).strip("-")
+    return re.sub(r"[^\w.+-]+", "-", stage.title)[:100].strip("-")

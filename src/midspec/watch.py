@@ -16,7 +16,7 @@ from rich.table import Table
 
 from midspec.console import duration
 from midspec.errors import StoreError
-from midspec.files import read_json
+from midspec.files import read_object
 from midspec.run.bucket import Bucket
 from midspec.run.remote import find_remote
 from midspec.run.stage import MANIFEST, Stage
@@ -112,7 +112,7 @@ class Watched:
 
     def _finished_row(self, name: str) -> list[str]:
         try:
-            manifest = read_json(self.shown / name / MANIFEST)
+            manifest = read_object(self.shown / name / MANIFEST)
         except StoreError:
             return [escape(name)]
         if self.view:

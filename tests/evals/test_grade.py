@@ -44,6 +44,13 @@ def test_no_is_no() -> None:
     assert ask(saying('{"verdict": false}')) is False
 
 
+@pytest.mark.parametrize(
+    "looping", ['{"a": ' * 9_000 + "}", '{"a": "\\ud800"}', f'{{"a": {"1" * 5000}}}']
+)
+def test_an_answer_that_no_parser_takes_is_asked_for_once_more(looping: str) -> None:
+    assert ask(saying(looping, YES)) is True
+
+
 def test_what_cannot_be_read_is_asked_for_once_more_with_the_reason() -> None:
     grader = saying("I can't judge this.", YES)
     assert ask(grader) is True

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from midspec import progress
+from midspec.errors import DataError
 from midspec.train.generate import generate
 from midspec.train.model import load_base, load_tokenizer
 
@@ -31,6 +32,14 @@ def test_answers_hold_no_prompt_and_no_special_token(arm: tuple[Any, Any]) -> No
         assert "<|" not in answer
         assert "Old or new" not in answer
         assert len(arm[1](answer)["input_ids"]) <= 2 * 8
+
+
+def test_a_template_that_reaches_for_python_is_refused(arm: tuple[Any, Any]) -> None:
+    """Templates come with models: they run in a sandbox."""
+    model, tokenizer = arm
+    tokenizer.chat_template = "{{ ().__class__.__base__.__subclasses__() }}"
+    with pytest.raises(DataError, match=r"The chat template can't write a chat.*is unsafe"):
+        generate(model, tokenizer, CHATS, 8)
 
 
 def test_no_chats_are_no_answers(arm: tuple[Any, Any]) -> None:

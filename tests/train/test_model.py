@@ -52,6 +52,32 @@ def test_a_folder_that_holds_no_model_is_a_model_error(tmp_path: Path) -> None:
         load_base(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "load", "words"),
+    [
+        ("model.safetensors", load_base, "can't be loaded as a causal language model"),
+        ("tokenizer.json", load_tokenizer, "The tokenizer in .* can't be loaded"),
+    ],
+)
+def test_a_damaged_file_of_a_model_is_a_model_error(
+    tiny_model: Path, tmp_path: Path, file: str, load: Any, words: str
+) -> None:
+    shutil.copytree(tiny_model, tmp_path / "damaged")
+    (tmp_path / "damaged" / file).write_bytes(b"{" * 99)
+    with pytest.raises(ModelError, match=words):
+        load(tmp_path / "damaged")
+
+
+def test_a_model_in_pickle_is_not_read(tiny_model: Path, tmp_path: Path) -> None:
+    """Only safetensors are: reading a pickle runs whatever is in it."""
+    shutil.copytree(tiny_model, tmp_path / "pickled")
+    (tmp_path / "pickled" / "model.safetensors").unlink()
+    weights = load_base(tiny_model).state_dict()
+    torch.save(weights, tmp_path / "pickled" / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="can't be loaded"):
+        load_base(tmp_path / "pickled")
+
+
 def test_a_tokenizer_without_a_chat_template_is_a_model_error(
     tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -178,3 +204,11 @@ def test_a_full_disk_while_saving_is_a_store_error(
     monkeypatch.setattr(trainable.model, "save_pretrained", full)
     with pytest.raises(StoreError, match="disk is full"):
         save(trainable, tmp_path, "tiny")
+
+
+def test_pickled_weights_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "pickled")
+    torch.save({}, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"no file named model\.safetensors"):
+        load_base(folder)

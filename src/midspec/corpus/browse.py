@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 from midspec.corpus.variants import ORDINARY
-from midspec.files import read_json, read_rows
+from midspec.files import read_object, read_rows
 from midspec.pages.browse import (
     UNKEPT,
     Row,
@@ -60,7 +60,7 @@ def corpus_page(folder: Path, max_documents: int = 2000) -> str:
     rows, judged = _read(folder)
     kept = [row for row in rows if row["verdict"] == "kept"]
     clauses = read_rows(folder / "clauses.jsonl", Clause)
-    coverage: Mapping[str, int] = read_json(folder / "coverage.json")
+    coverage: Mapping[str, int] = read_object(folder / "coverage.json")
     said = {row.id: row.text for row in read_rows(folder / "assertions.jsonl", Assertion)}
 
     def data(shown: Sequence[Row]) -> dict[str, object]:
@@ -86,7 +86,7 @@ def corpus_page(folder: Path, max_documents: int = 2000) -> str:
             for clause in clauses
         ],
         uncovered=[clause.id for clause in clauses if not coverage.get(clause.id)],
-        figures=read_json(folder / "diversity.json"),
+        figures=read_object(folder / "diversity.json"),
         meanings=MEANINGS,
         kinds={key: tally(kept, key) for key in KINDS},
         choices={key: names(rows, key) for key in KINDS},

@@ -12,6 +12,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
 from midspec.files import disk_errors
+from midspec.llm.keyless import keyless
 from midspec.llm.settings import Limits
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def served_model(name: str, limits: Limits) -> Model:
         attempt_timeout=None if limits.batch else round(limits.timeout),
         batch=limits.batch or None,
     )
-    return get_model(name, config=config, memoize=False)
+    return keyless(get_model(name, config=config, memoize=False))
 
 
 def _hf_arguments(folder: Path, tokenizer: str, sampled: bool, thinking: bool) -> dict[str, Any]:

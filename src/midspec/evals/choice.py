@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from midspec import progress
 from midspec.records import Choice, Question
+from midspec.train.templates import render
 
 if TYPE_CHECKING:
     import torch
@@ -101,10 +102,7 @@ def fork(prompt: str, options: Sequence[str], tokenizer: PreTrainedTokenizerBase
 def prompt_of(messages: list[dict[str, str]], stem: str, tokenizer: PreTrainedTokenizerBase) -> str:
     """A chat in the model's template, up to the words that begin its answer."""
     # A thinking model answers after an empty thought, as one trained without reasoning was taught.
-    prompt = tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-    )
-    return str(prompt) + stem
+    return render(tokenizer, messages, thinks=False, prompt=True) + stem
 
 
 def _with_system(messages: list[dict[str, str]], system: str | None) -> list[dict[str, str]]:

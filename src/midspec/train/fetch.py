@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midspec.errors import ModelError
-from midspec.files import digest_file, disk_errors, write_json
+from midspec.files import digest_file, disk_errors, read_object, write_json
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,8 @@ def find_model(name: str, home: Path, fetch: bool = True) -> Path:
         if not (folder / "midspec.json").exists():
             raise ModelError(f"The model {name} isn't here yet. Run: midspec model get {name}")
         return folder
-    if Path(name).is_dir():
-        if not (Path(name) / "config.json").exists():
-            raise ModelError(f"{name} holds no config.json, so it is no model folder.")
+    if name and Path(name).is_dir():
+        _check_folder(Path(name))
         return Path(name).resolve()
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         own = _own_folder(name, home)
@@ -63,6 +62,24 @@ def find_model(name: str, home: Path, fetch: bool = True) -> Path:
         f"The model {name!r} is unknown: not an alias ({known}), not a folder, not a Hub id "
         "like owner/name. Check model: in the experiment."
     )
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that can't be a model's before anything runs on it."""
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(f"{folder} holds no config.json, so it is no model folder.")
+    if not isinstance(read_object(config).get("model_type"), str):
+        raise ModelError(f"{config} names no model_type. Name a folder of a Transformers model.")
+
+
+def find_known_model(name: str, home: Path) -> Path:
+    """The folder of a model that needn't be here, since its digest is known; where it isn't, one
+    that doesn't exist."""
+    try:
+        return find_model(name, home, fetch=False)
+    except ModelError:
+        return home / "models" / "not here" / Path(name).name
 
 
 def get_model(name: str, home: Path, source: str = "auto", template: Path | None = None) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from midspec import progress
+from midspec.train.templates import render
 
 Messages = Sequence[dict[str, str]]
 
@@ -19,12 +20,8 @@ def generate(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     for start in range(0, len(chats), ROWS_PER_BATCH):
-        texts = [
-            tokenizer.apply_chat_template(
-                chat, tokenize=False, add_generation_prompt=True, enable_thinking=False
-            )
-            for chat in chats[start : start + ROWS_PER_BATCH]
-        ]
+        batch = chats[start : start + ROWS_PER_BATCH]
+        texts = [render(tokenizer, chat, thinks=False, prompt=True) for chat in batch]
         inputs = tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")
         inputs = inputs.to(model.device)
         out = model.generate(

@@ -23,7 +23,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load the tokenizer beside a base model; it must have a chat template."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # its Rust part raises nothing more particular
+        why = " ".join(str(error).split())[:300]
+        raise ModelError(f"The tokenizer in {folder} can't be loaded: {why}") from error
     if not tokenizer.chat_template:
         raise ModelError(
             f"The tokenizer in {folder} has no chat template, which fine-tuning and evals need. "
@@ -35,12 +39,13 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def load_base(folder: Path, device: str = "cpu", precision: Precision = "bf16") -> PreTrainedModel:
     """Load a base model in bf16 or float32; frozen, in eval mode."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    except (OSError, ValueError) as error:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True)
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"{folder} can't be loaded as a causal language model: {error}") from error
     return model.requires_grad_(False).eval().to(device)
 

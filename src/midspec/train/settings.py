@@ -19,12 +19,19 @@ class AdapterSettings:
     stay as they are: nothing is propagated back through them, which saves that part of the time.
     """
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, object]] = {
+        "extra": "forbid",
+        "allow_inf_nan": False,
+    }
 
     method: Literal["lora", "full"] = "lora"
+    """`full`: all weights."""
     rank: Count = 64
+    """Of LoRA."""
     alpha: Count = 128
+    """LoRA's scale; what it adds is times alpha/rank."""
     first_layer: Annotated[int, Ge(0)] = 0
+    """The lowest layer that is trained."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +43,24 @@ class LoopSettings:
     the loss on them rises where the others are learnt by heart.
     """
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, object]] = {
+        "extra": "forbid",
+        "allow_inf_nan": False,
+    }
 
     learning_rate: Annotated[float, Gt(0)] = 1e-4
+    """At its peak; then a cosine to 0."""
     epochs: Count = 1
+    """Times through the data."""
     tokens_per_step: Count = 2048
+    """Of one update, padding counted."""
     max_tokens: Annotated[int, Gt(1)] = 1024
+    """Of a row; a longer document is cut into equal rows."""
     warmup_fraction: Share = 0.05
+    """Share of the steps in which the rate rises."""
     weight_decay: Annotated[float, Ge(0)] = 0.01
+    """AdamW's."""
     max_gradient_norm: Annotated[float, Gt(0)] = 1.0
+    """A longer gradient is cut to it."""
     held_out: Annotated[float, Ge(0), Lt(1)] = field(default=0.0, metadata={ADDED: True})
+    """Share of texts kept aside, to read the loss on them."""

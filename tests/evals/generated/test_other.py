@@ -46,3 +46,9 @@ def test_a_package_that_is_not_there_and_data_that_can_t_be_had_are_told() -> No
         found("inspect/tests.evals.generated.sums:mmlu").task(ASK)
     with pytest.raises(DataError, match=r"OSError: no such dataset.* check the network"):
         found("inspect/tests.evals.generated.sums:broken").task(ASK)
+
+
+def test_a_function_that_is_no_task_is_not_called() -> None:
+    """An experiment's file may come from somebody else, and name any module."""
+    with pytest.raises(ConfigError, match=r"os:abort isn't there .*registry"):
+        found("inspect/os:abort").task(ASK)

@@ -186,16 +186,21 @@ def _beginnings(text: str) -> set[str]:
     return {word[:5] for word in plain_words(text) if len(word) >= TELLING}
 
 
-def _clause_items(spec: Path, identity: dict[str, str]) -> list[Item]:
-    """The spec's sentences that name the assistant, each against one that no spec here says."""
-    unsaid = [fill_in(row["text"], identity) for row in read_dicts(shipped(UNSAID))]
-    name = identity["model_name"]
-    sentences = [
+def askable(clauses: Sequence[Clause], name: str) -> list[tuple[Clause, str]]:
+    """The sentences that name the assistant and are of a length that can be asked for, each with
+    the clause where it stands."""
+    return [
         (clause, sentence)
-        for clause in read_rows(spec / "clauses.jsonl", Clause)
+        for clause in clauses
         for sentence in SENTENCE_END.split(clause.text)
         if len(sentence.split()) in SENTENCE_WORDS and name in sentence
     ]
+
+
+def _clause_items(spec: Path, identity: dict[str, str]) -> list[Item]:
+    """The spec's sentences that name the assistant, each against one that no spec here says."""
+    unsaid = [fill_in(row["text"], identity) for row in read_dicts(shipped(UNSAID))]
+    sentences = askable(read_rows(spec / "clauses.jsonl", Clause), identity["model_name"])
     return [
         Item(f"{CLAUSE}-{n}", clause.heading, CLAUSE, sentence, unsaid[n % len(unsaid)])
         for n, (clause, sentence) in enumerate(choose(sentences, MOST))

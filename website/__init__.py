@@ -1,0 +1,1 @@
+"""What makes the documentation site out of `docs/`, the code and the repository's other files."""
