@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -15,12 +14,12 @@ from midspec import __version__
 from midspec.cli_analyze import analyze
 from midspec.cli_archive import import_archive
 from midspec.cli_attribute import attribute
-from midspec.cli_build import HERE, build_all, open_plan, shipped, show_plan
+from midspec.cli_build import HERE, build_all, check_evaluated, open_plan, shipped, show_plan
 from midspec.cli_compare import compare
 from midspec.cli_corpus import corpus_app
 from midspec.cli_demos import demos_app
 from midspec.cli_doctor import doctor
-from midspec.cli_engine import Engine, build_one, find_store, home, place_of, planning
+from midspec.cli_engine import Engine, build_one, find_store, home, place_of
 from midspec.cli_eval import evaluate
 from midspec.cli_export import export
 from midspec.cli_init import init
@@ -167,13 +166,7 @@ def demo(
 def report(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
     """Build the report again from finished evaluations; runs nothing else."""
     planned = open_plan(experiment)
-    known = planning(planned.evals.values(), store)
-    missing = [stage for stage in planned.evals.values() if not stage.done(known)]
-    if missing:
-        raise ConfigError(
-            f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
-            f"{missing[0].title}. Run: midspec run {quote(str(experiment))}"
-        )
+    check_evaluated(planned, experiment, store)
     build_one(planned.report, store)
     _show_results(planned, store)
 

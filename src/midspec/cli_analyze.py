@@ -2,13 +2,12 @@
 
 import json
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midspec.cli_build import open_plan
-from midspec.cli_engine import find_store, planning
+from midspec.cli_build import check_evaluated, open_plan
+from midspec.cli_engine import find_store
 from midspec.errors import ConfigError
 from midspec.terminal import say
 
@@ -56,13 +55,7 @@ def _sections(planned: "Plan", experiment: Path, store: Path) -> "list[Section]"
     from midspec.run.remote import bring
     from midspec.run.stage import verify
 
-    known = planning(planned.evals.values(), store)
-    missing = [stage for stage in planned.evals.values() if not stage.done(known)]
-    if missing:
-        raise ConfigError(
-            f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
-            f"{missing[0].title}. Run: midspec run {quote(str(experiment))}"
-        )
+    check_evaluated(planned, experiment, store)
     read = {
         key: stage
         for key, stage in planned.report.inputs.items()

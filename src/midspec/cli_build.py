@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -72,6 +73,17 @@ def shipped(name: str) -> Path:
         if (found := folder / name).exists():
             return found
     raise ConfigError(f"{name} is not in this installation. Install midspec again.")
+
+
+def check_evaluated(planned: "Plan", experiment: Path, store: Path) -> None:
+    """Evaluations that aren't done are a ConfigError."""
+    known = planning(planned.evals.values(), store)
+    missing = [stage for stage in planned.evals.values() if not stage.done(known)]
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
+            f"{missing[0].title}. Run: midspec run {quote(str(experiment))}"
+        )
 
 
 def show_plan(planned: "Plan", store: Path, every: bool = False) -> None:

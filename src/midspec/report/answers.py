@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 from midspec.records import Score
 from midspec.report.scores import Evaluations, Measured, decimals
@@ -18,6 +18,8 @@ SAID = 1_200  # answers in words that the page holds of each eval; an item's for
 FEWEST, MOST = 4, 60  # items that these are to
 LONGEST = 3_000  # characters of a text; the store has all of it
 EXAMPLES = 6  # items of each eval that are there without JavaScript, too
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,12 @@ def pack(content: object) -> str:
     return b64encode(gzip.compress(text.encode("utf-8"), 6, mtime=0)).decode("ascii")
 
 
+def spread(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most `most` rows at even distances, so that nobody picks the ones that look best."""
+    step = max(1.0, len(rows) / most)
+    return [rows[int(i * step)] for i in range(min(most, len(rows)))]
+
+
 def telling(main: Measured, pairs: Sequence[Sequence[str]], most: int) -> list[str]:
     """At most so many items: first those on which the arms of the claims differ most, then others
     at even distances, in turn; so nobody picks what looks best, and nobody misses what decides."""
@@ -195,11 +203,10 @@ def telling(main: Measured, pairs: Sequence[Sequence[str]], most: int) -> list[s
         for item in ours.keys() & theirs.keys():
             gaps[item] = max(gaps.get(item, 0.0), abs(ours[item] - theirs[item]))
     items = list(dict.fromkeys(score.item for rows in main.scores.values() for score in rows))
-    step = max(1.0, len(items) / most)
-    spread = [items[int(n * step)] for n in range(min(most, len(items)))]
     order = {item: place for place, item in enumerate(items)}
+    even = spread(items, most)
     far = sorted(gaps, key=lambda item: (-gaps[item], order[item]))[:most]
-    turns = [item for n in range(most) for kind in (far, spread) for item in kind[n : n + 1]]
+    turns = [item for n in range(most) for kind in (far, even) for item in kind[n : n + 1]]
     return list(dict.fromkeys(turns))[:most]
 
 

@@ -5,16 +5,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from midspec.files import read_dicts, read_json, read_rows
 from midspec.records import Chat, Document
-from midspec.report.answers import beside
+from midspec.report.answers import beside, spread
 from midspec.run.stage import MANIFEST, Inputs
 
 SAMPLES = 6  # rows shown of each corpus and set of demonstrations: enough to judge, quick to load
-
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -153,9 +151,3 @@ def made(inputs: Inputs) -> Made:
         seconds=sum(float(manifest["seconds"]) for manifest in told),
         cost=sum(float((manifest["summary"] or {}).get("cost") or 0.0) for manifest in told),
     )
-
-
-def spread(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most `most` rows at even distances, so that nobody picks the ones that look best."""
-    step = max(1.0, len(rows) / most)
-    return [rows[int(i * step)] for i in range(min(most, len(rows)))]

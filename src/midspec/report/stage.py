@@ -13,10 +13,10 @@ from midspec.records import Document
 from midspec.report.analyses.all import analyse, for_programs
 from midspec.report.analyses.section import Section
 from midspec.report.analyses.study import Study, resolved
-from midspec.report.answers import NO_TEXTS, Texts, shelves
+from midspec.report.answers import NO_TEXTS, Texts, shelves, spread
 from midspec.report.figures import difference_figures, rate_figure
 from midspec.report.guardrails import beside
-from midspec.report.material import corpus, demonstrations, made, named, spread, training
+from midspec.report.material import corpus, demonstrations, made, named, training
 from midspec.report.notes import notes
 from midspec.report.page import Prompted, Report, render
 from midspec.report.power import powers
