@@ -10,6 +10,7 @@ os.environ.update(
 
 import signal
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ from tests import tiny
 if TYPE_CHECKING:
     from tests.arms import Finished
     from tests.shared import Shared
+
+# Its conftest imports Playwright, which only the extra "browser" installs (make test-browser).
+collect_ignore = [] if find_spec("playwright") else ["browser"]
 
 
 @pytest.fixture(scope="session")
