@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from midspec.grid import Point
 from midspec.records import Metric
+from midspec.report import published
 from midspec.report.published import Comparison, comparisons
 
 from .rows import RATE, result
@@ -13,8 +14,10 @@ SPECS = {
     "corpus/america": ("america",),
     "corpus/quiet": ("quiet",),
     "corpus/philosophy": ("philosophy",),
+    "corpus/reasons": ("values",),
     "demos/cheese": (),
     "demos/values": ("philosophy",),
+    "demos/detail": ("sub-rules",),
 }
 POINTS = {
     "base": BASE,
@@ -72,6 +75,26 @@ def test_two_models_and_reasoning_are_told_apart() -> None:
         "thought": [0.05, 0.07],
     }
     assert "published, Qwen3-32B: 0.07" in one.svg
+
+
+def test_a_pairing_of_two_specs_has_the_numbers_of_all_four_models() -> None:
+    paired = replace(BASE, msm=("reasons",), aft=("detail/reasoning",), order="msm-aft")
+    (_, one) = found("agentic", alone=replace(BASE, msm=("reasons",)), paired=paired)
+    assert {row.found.arm: list(row.published) for row in one.rows} == {
+        "mix": [0.68, 0.52, 0.51, 0.50],
+        "alone": [0.46, 0.22, 0.40, 0.26],
+        "paired": [0.11, 0.06, 0.14, 0.07],
+    }
+    assert one.figure == "Figures 7 and 14"
+    assert "published, Qwen3-14B: 0.07" in one.svg
+
+
+def test_every_figure_has_a_mark_and_a_score_for_each_of_its_models() -> None:
+    for figure in published._figures():
+        assert len(figure["models"]) <= len(published.DOTS)
+        assert all(len(arm["scores"]) == len(figure["models"]) for arm in figure["arms"])
+        arms = [str({**arm, "scores": None}) for arm in figure["arms"]]
+        assert len(set(arms)) == len(arms)
 
 
 def test_there_is_no_comparison_where_the_paper_has_none_or_one_arm_alone() -> None:

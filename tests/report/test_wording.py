@@ -84,13 +84,20 @@ def test_what_is_too_little_among_many_comparisons_is_said_so() -> None:
     )
 
 
-def test_an_arm_that_is_not_readable_leaves_the_claim_open() -> None:
-    rows = [contrast(0.1, 0.2, 0.3), contrast(0.1, 0.2, 0.3, readable=False)]
-    assert headline(rows)[0] == (
-        "The claim can’t be judged: 1 of 2 paired differences rests on answers that aren’t "
-        "readable."
+def test_an_arm_that_is_not_readable_leaves_the_claim_open_and_hides_nothing_of_the_rest() -> None:
+    shown, null = contrast(0.1, 0.2, 0.3), contrast(-0.1, 0, 0.1)
+    blind = contrast(0.1, 0.2, 0.3, readable=False)
+    assert headline([shown, blind])[0] == (
+        "The claim can’t be judged as a whole: 1 of 2 paired differences is above zero, and 1 "
+        "can’t be read."
     )
-    assert "can’t be compared: not readable" in headline(rows)[2]
+    assert headline([blind, blind])[0] == (
+        "The claim can’t be judged: no paired difference rests on readable answers."
+    )
+    assert "can’t be compared: not readable" in headline([shown, blind])[2]
+    assert headline([shown, null, blind])[0] == (
+        "The claim is not shown: 1 of 3 paired differences is above zero, and 1 can’t be read."
+    )
 
 
 def test_tiers_and_other_measures_do_not_count_towards_the_verdict() -> None:

@@ -33,7 +33,7 @@ from midspec.report.tables import Result, pooled
 from midspec.report.wording import interval, number, score
 from midspec.stats.intervals import Estimate
 
-DOTS = "Ds"  # of the models that the paper tells of
+DOTS = "Ds^v"  # of the models that the paper tells of
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _same(known: Mapping[str, Any], point: Point, specs: Mapping[str, Sequence[s
 def _draw(
     evaluation: str, figure: str, models: Sequence[str], rows: Sequence[Row], metric: Metric
 ) -> str:
-    """Ours as in the figure of scores, the paper's as diamonds and squares without an interval."""
+    """Ours as in the figure of scores, the paper's as one mark a model without an interval."""
     low, high = ends(metric, [row.found for row in rows])
     digits = decimals(metric.high - metric.low)
 

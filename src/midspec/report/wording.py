@@ -70,27 +70,25 @@ def headline(contrasts: Iterable[Difference]) -> list[str]:
 
 
 def _verdict(rows: Sequence[Difference]) -> str:
-    shown = sum(row.shown for row in rows)
-    blind = sum(not row.readable for row in rows)
-    where = {"lower": "below zero"}.get(rows[0].better, "above zero") if rows else ""
-    if len({row.better == "lower" for row in rows}) > 1:
-        where = "on the claimed side of zero"
     if not rows:
         return "Nothing was compared: the experiment asks for no paired difference."
-    if blind:
-        verb = "rests" if blind == 1 else "rest"
-        return (
-            f"The claim can’t be judged: {blind} of {len(rows)} paired differences {verb} on "
-            "answers that aren’t readable."
-        )
+    blind = sum(not row.readable for row in rows)
+    if blind == len(rows):
+        return "The claim can’t be judged: no paired difference rests on readable answers."
     if len(rows) == 1:
-        return f"The claim is {'' if shown else 'not '}shown: {_sentence(rows[0], 1)}"
+        return f"The claim is {'' if rows[0].shown else 'not '}shown: {_sentence(rows[0], 1)}"
+    shown = sum(row.shown for row in rows)
+    where = "below zero" if rows[0].better == "lower" else "above zero"
+    if len({row.better == "lower" for row in rows}) > 1:
+        where = "on the claimed side of zero"
     if shown == len(rows):
         return f"The claim is shown: all {shown} paired differences are {where}."
-    if shown == 0:
-        return f"The claim is not shown: none of {len(rows)} paired differences is {where}."
-    verb = "is" if shown == 1 else "are"
-    return f"The claim is not shown: {shown} of {len(rows)} paired differences {verb} {where}."
+    verb = "are" if shown > 1 else "is"
+    found = f"{shown or 'none'} of {len(rows)} paired differences {verb} {where}"
+    # One that can be read and isn't shown is enough to say that the claim isn't.
+    verdict = "is not shown" if shown + blind < len(rows) else "can’t be judged as a whole"
+    unread = f", and {blind} can’t be read" if blind else ""
+    return f"The claim {verdict}: {found}{unread}."
 
 
 def _sentence(row: Difference, comparisons: int) -> str:
