@@ -152,6 +152,21 @@ def test_a_place_that_holds_something_else_is_left_alone(
     assert not Path("store").exists()
 
 
+@pytest.mark.parametrize(
+    ("here", "out", "store"),
+    [(".", "store", "store"), (".", "new", "new/store"), ("empty", ".", "../store")],
+)
+def test_a_folder_that_is_replaced_whole_holds_nothing_that_must_stay(
+    here: str, out: str, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = Path("old.md").resolve()
+    Path("empty").mkdir()
+    monkeypatch.chdir(here)
+    said = corpus(*OFFLINE, "--store", store, spec=str(spec), out=out)
+    refused(said, f"--out {out} is replaced whole", "lies in it. Name another folder")
+    assert not Path(store).exists()
+
+
 def test_broken_attribution_takes_a_table_of_preferences() -> None:
     said = corpus(*OFFLINE, "--attribution", "broken", spec="plain.md")
     refused(Said(said.code, "", said.err), "attribution: broken takes contrasts", "neither")

@@ -131,6 +131,14 @@ def test_flags_aren_t_asked_for_again(here: Path, monkeypatch: pytest.MonkeyPatc
     assert said.code == 0, said.err
 
 
+def test_a_file_that_is_there_is_told_before_anything_is_asked(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midspec.cli_init._at_terminal", lambda: True)
+    (here / "experiment.yaml").write_text("mine", encoding="utf-8")
+    refused(init("my-spec.md", stdin=""), "experiment.yaml exists")
+
+
 def test_an_end_of_the_input_ends_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("midspec.cli_init._at_terminal", lambda: True)
     said = init("my-spec.md", stdin="")

@@ -88,7 +88,7 @@ def test_a_spread_is_measured_where_two_trained_arms_are_done(
     assert sight.pairs == 1 and not sight.seeds_measured
     assert sight.spread.seeds == DEMO.seeds and sight.spread.groups != DEMO.groups
     told = power_words(finished.planned, store)
-    assert f"On {EVAL} that is measured on 1 pair of finished arms, but for seeds." in told
+    assert f"On {EVAL}, that is measured on 1 pair of finished arms, but for seeds." in told
 
 
 def test_comparisons_make_the_limit_stricter_and_more_seeds_looser() -> None:

@@ -174,14 +174,14 @@ def test_a_spreadsheet_runs_no_cell(ran: Ran, tmp_path: Path) -> None:
 
 
 def test_a_command_to_copy_is_quoted(ran: Ran, tmp_path: Path) -> None:
-    """It is the whole file's name again, whatever a shell would make of it."""
+    """It names the whole file again and the store, whatever a shell would make of them."""
     file = ran.file.with_name(f"x {SHELL[:12]}.yaml")
     file.write_bytes(ran.file.read_bytes())
     said = midspec("report", file, "--store", tmp_path / "none")
     file.unlink()
     assert said.code == 2
     command = said.err[said.err.index("midspec run ") :]
-    assert shlex.split(command)[2] == str(file)
+    assert shlex.split(command)[2:] == [str(file), "--store", str(tmp_path / "none")]
 
 
 def test_what_programs_read_holds_the_names_as_they_are(ran: Ran) -> None:

@@ -72,6 +72,16 @@ def test_a_screen_has_its_own_colours_and_no_escape_of_a_text() -> None:
     assert "\x1b" not in shown.replace("\x1b[31m", "").replace("\x1b[0m", "")
 
 
+def test_no_name_becomes_a_picture() -> None:
+    found = screen()
+    found.print("msm:cat:8b", markup=False)
+    table = Table()
+    table.add_column("arm")
+    table.add_row(escape("msm:cat:8b"))
+    found.print(table)
+    assert shown_on(found).count("msm:cat:8b") == 2
+
+
 def test_a_table_keeps_its_form_whatever_its_cells_hold() -> None:
     def lines(cell: str) -> list[str]:
         found = screen()

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from midspec.cli_build import open_plan
+from midspec.cli_engine import command
 from midspec.errors import ConfigError, MidspecError
 from midspec.files import read_json, write_json
 from midspec.run.stage import MANIFEST
+from midspec.text import upper_first
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "docs" / "gallery"
@@ -47,7 +49,7 @@ def question_of(experiment: Path) -> str:
     asked = [part for part in re.split(r"(?<=[.?!:])\s+", text) if part.endswith("?")]
     if not asked:
         raise ConfigError(f"{experiment} should begin with a comment that asks its question.")
-    return asked[0][0].upper() + asked[0][1:]
+    return upper_first(asked[0])
 
 
 def add(experiment: Path, report: Path, gallery: Path) -> Entry:
@@ -123,9 +125,8 @@ def main() -> int:
         for experiment in given.experiments:
             stage = open_plan(experiment, fetch=False).report
             if not stage.done(given.store):
-                raise ConfigError(
-                    f"{experiment} has no report there. Run: midspec run {experiment}"
-                )
+                again = command("run", experiment, given.store)
+                raise ConfigError(f"{experiment} has no report there. Run: {again}")
             entries[experiment.stem] = add(experiment, stage.path(given.store), GALLERY)
             print(f"docs/gallery/{experiment.stem}.html")
     except MidspecError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from midspec import __version__
 from midspec.cli_analyze import analyze
@@ -19,7 +20,7 @@ from midspec.cli_compare import compare
 from midspec.cli_corpus import corpus_app
 from midspec.cli_demos import demos_app
 from midspec.cli_doctor import doctor
-from midspec.cli_engine import Engine, build_one, find_store, home, place_of
+from midspec.cli_engine import Engine, build_one, home, place_of
 from midspec.cli_eval import evaluate
 from midspec.cli_export import export
 from midspec.cli_init import init
@@ -35,6 +36,7 @@ from midspec.cli_machines import (
     TokensPerPass,
     join,
 )
+from midspec.cli_options import DEMO, ExperimentFile, Store
 from midspec.cli_push import push_app
 from midspec.cli_reasons import reasons_app
 from midspec.cli_spec import spec_app
@@ -45,7 +47,22 @@ from midspec.terminal import say
 if TYPE_CHECKING:
     from midspec.experiment import Plan
 
+COMMANDS = [  # as one comes to need them
+    *("demo", "doctor", "init", "plan", "run", "watch", "show", "report", "chat", "compare"),
+    *("analyze", "attribute", "eval", "reasons", "spec", "corpus", "demos"),
+    *("export", "import", "push", "model", "join", "why"),
+]
+
+
+class InOrder(TyperGroup):
+    """A group that lists its commands in the order in which one comes to need them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self.commands, key=COMMANDS.index)
+
+
 app = typer.Typer(
+    cls=InOrder,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,16 +86,6 @@ app.command("init")(init)
 app.command("watch")(watch)
 app.command("join")(join)
 
-ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
-Store = Annotated[
-    Path,
-    typer.Option(
-        "--store",
-        parser=find_store,
-        metavar="FOLDER|URL",
-        help="Finished stages: a folder, or s3://… or gs://….",
-    ),
-]
 DEFAULT_STORE = Path("store")
 PATHS = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EACCES)
 UsageError: Any = typer.BadParameter.__base__  # of all that is wrong with a command line
@@ -191,9 +198,7 @@ def show(
 @app.command()
 def chat(
     arm: Annotated[str, typer.Argument(help="An arm of the experiment.")],
-    experiment: Annotated[Path, typer.Option("--experiment", "-e", help="Its file.")] = Path(
-        "experiments/cheese.yaml"
-    ),
+    experiment: Annotated[Path, typer.Option("--experiment", "-e", help="Its file.")] = DEMO,
     seed: Annotated[int | None, typer.Option(help="Which seed's model.")] = None,
     store: Store = DEFAULT_STORE,
 ) -> None:
@@ -261,7 +266,10 @@ def _results(planned: "Plan", store: Path) -> dict[str, Any]:
 
     bring([planned.report], store)
     if not planned.report.done(store):
-        raise ConfigError("This experiment has no results yet. Run it with midspec run.")
+        raise ConfigError(
+            "This experiment has no results yet. Run it with midspec run; where its evaluations "
+            "are done, midspec report is enough."
+        )
     verify(planned.report.path(store))
     found: dict[str, Any] = read_json(planned.report.path(store) / "results.json")
     return found
@@ -269,7 +277,8 @@ def _results(planned: "Plan", store: Path) -> dict[str, Any]:
 
 def _show_results(planned: "Plan", store: Path) -> None:
     """The table, and where everything lies."""
-    from midspec.console import console, duration, short, show_results
+    from midspec.console import console, short, show_results
+    from midspec.report.wording import duration
 
     found, experiment = _results(planned, store), planned.experiment
     show_results(found, list(experiment.arms), experiment.evals)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midspec.cli_build import check_evaluated, open_plan
-from midspec.cli_engine import find_store
+from midspec.cli_options import ExperimentFile, Store
 from midspec.errors import ConfigError
 from midspec.terminal import say
 
@@ -17,16 +17,13 @@ if TYPE_CHECKING:
 
 
 def analyze(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)],
+    experiment: ExperimentFile,
     as_json: Annotated[bool, typer.Option("--json", help="All numbers, for programs.")] = False,
     csv: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="All numbers as a CSV file for each analysis."),
     ] = None,
-    store: Annotated[
-        Path,
-        typer.Option("--store", parser=find_store, metavar="FOLDER|URL", help="Finished stages."),
-    ] = Path("store"),
+    store: Store = Path("store"),
 ) -> None:
     """Compare arms over a grid: order, gains, doses, transfer; reads finished evaluations only."""
     from midspec.report.analyses.all import for_programs

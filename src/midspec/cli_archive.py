@@ -3,13 +3,12 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from midspec.cli_build import open_plan
-from midspec.cli_engine import build_one
+from midspec.cli_engine import build_one, command
 from midspec.cli_options import Store
 from midspec.errors import ConfigError, StoreError
 from midspec.keys import keys_of
@@ -82,7 +81,7 @@ def import_archive(
     from midspec.share.take import check_free, put_experiment, put_stages, unpacked
 
     root = store.resolve()
-    with unpacked(archive, root, round(max_gb * 1e9)) as found:
+    with unpacked(archive, root, max_gb * 1e9) as found:
         index = found.index
         folder = (out or Path(slug(index.name))).resolve()
         check_free(found, folder)
@@ -95,8 +94,7 @@ def import_archive(
         say(f"{len(new)} stages put into {root}, {len(there)} were there")
         say(f"Experiment  {file}")
         _report(found, file, root)
-    told = quote(str(file)) + ("" if store == Path("store") else f" --store {quote(str(store))}")
-    say(f"Look at it with: midspec show {told}")
+    say(f"Look at it with: {command('show', file, store)}")
     if not index.adapters:
         say("It came without weights: arms can't be chatted with, and new evals train them again.")
 
@@ -109,7 +107,7 @@ def _report(found: "Unpacked", file: Path, store: Path) -> None:
     if code := named_code(file):
         say(
             f"The experiment asks {code[0]}, which is Python that this machine has. If you trust "
-            f"that, build the report: midspec report {quote(str(file))}"
+            f"that, build the report: {command('report', file, store)}"
         )
         return
     planned, index = open_plan(file), found.index

@@ -1,25 +1,21 @@
 """`midspec attribute`: which documents, clauses and document types made the difference."""
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from midspec.cli_build import build_all, open_plan, write_page
-from midspec.cli_engine import home, planning
-from midspec.cli_options import Store
-from midspec.errors import ConfigError
+from midspec.cli_engine import command, home, planning
+from midspec.cli_options import HALVES, ExperimentFile, Store, check_known
 
 if TYPE_CHECKING:
     from midspec.attribute.plan import Wanted
     from midspec.experiment import Plan
 
-HALVES = ("development", "held-out", "all")
-
 
 def attribute(
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)],
+    experiment: ExperimentFile,
     arm: Annotated[str, typer.Option(help="A trained arm.")],
     eval_: Annotated[str, typer.Option("--eval", help="An eval by likelihood.")],
     by: Annotated[str, typer.Option(help="clause, section, type, domain or genre.")] = "type",
@@ -51,7 +47,8 @@ def attribute(
     teacher, judges = planned.experiment.teacher, judges_of(planned.experiment)
     build_all([stage], store, limits_of(teacher, judges, store.resolve(), home()))
     folder = stage.path(store.resolve())
-    _tell(read_json(folder / "attribution.json"), planned, wanted, experiment, known)
+    found, again = read_json(folder / "attribution.json"), command("run", experiment, store)
+    _tell(found, planned, wanted, again, known)
     write_page(attribution_page(folder), out)
 
 
@@ -73,20 +70,16 @@ def _wanted(
     from midspec.experiment import find_arm
     from midspec.portions import By
 
-    for flag, value, known in (
-        ("by", by, get_args(By)),
-        ("half", half, HALVES),
-        ("preconditioner", preconditioner, get_args(Preconditioner)),
-    ):
-        if value not in known:
-            raise ConfigError(f"--{flag} {value} is not known. Use {', '.join(known)}.")
+    check_known("--by", by, get_args(By))
+    check_known("--half", half, HALVES)
+    check_known("--preconditioner", preconditioner, get_args(Preconditioner))
     named: list[int | None] = [*seeds] if seeds else [None]
     chosen = tuple(dict.fromkeys(find_arm(planned, arm, s, store)[0] for s in named))
     return Wanted(arm, eval_, by, chosen, half, items, documents, preconditioner)  # type: ignore[arg-type]
 
 
 def _tell(
-    found: dict[str, Any], planned: "Plan", wanted: "Wanted", file: Path, store: Path
+    found: dict[str, Any], planned: "Plan", wanted: "Wanted", again: str, store: Path
 ) -> None:
     """The table, the agreement, and what is missing for it."""
     from midspec.attribute.browse import groups_table, sentences
@@ -100,7 +93,7 @@ def _tell(
     if missing:
         console.print(
             f"Of the leave-out set {missing} of {whole} evaluations aren't done, so there is no "
-            f"agreement to tell. Run: midspec run {quote(str(file))}, then this again.",
+            f"agreement to tell. Run: {again}, then this again.",
             soft_wrap=True,
             markup=False,
         )

@@ -2,15 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
-from midspec.cli_engine import Engine, build_stages, home, planning
+from midspec.cli_engine import Engine, build_stages, command, home, planning
 from midspec.errors import ConfigError
 from midspec.interrupt import interruptible
 from midspec.terminal import say
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from midspec.parts import TeacherModel
     from midspec.run.build import Observer
     from midspec.run.stage import Stage
+    from midspec.write.estimate import Estimate
 
 
 HERE = Engine()
@@ -33,6 +35,9 @@ class WriteByDefault(TyperGroup):
         if args and args[0] not in self.commands and args[0] != "--help":
             args = ["write", *args]
         return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(f"\nIts options: {ctx.command_path} write --help\n")
 
 
 def open_plan(
@@ -82,7 +87,7 @@ def check_evaluated(planned: "Plan", experiment: Path, store: Path) -> None:
     if missing:
         raise ConfigError(
             f"{len(missing)} of {len(planned.evals)} evaluations aren't done, the first being "
-            f"{missing[0].title}. Run: midspec run {quote(str(experiment))}"
+            f"{missing[0].title}. Run: {command('run', experiment, store)}"
         )
 
 
@@ -129,46 +134,77 @@ def write_with_llm(
 ) -> bool:
     """Tell what one stage takes of an LLM, and unless that is all, build it and put it in place;
     returns whether it did."""
-    from midspec.console import console
     from midspec.estimate import teacher_estimate
+
+    stage.fingerprint()  # which reads the files that it names: one that isn't there is told first
+    takes = teacher_estimate(stage, teacher, judges)
+    built = build_with_llm([stage], takes, teacher, judges, store, plan, max_cost, max_tokens)
+    if built:
+        put(stage.path(store.resolve()), out)
+    return built
+
+
+def build_with_llm(
+    stages: "Sequence[Stage]",
+    takes: "Estimate",
+    teacher: "TeacherModel",
+    judges: "list[TeacherModel]",
+    store: Path,
+    plan: bool,
+    max_cost: float | None,
+    max_tokens: str | None,
+) -> bool:
+    """Tell what stages take of an LLM, and unless that is all, build them; returns whether so."""
+    from midspec.console import console
     from midspec.teach import higher, limits_of
     from midspec.write.estimate import estimate_words
 
-    stage.fingerprint()  # which reads the files that it names: one that isn't there is told first
-    console.print(estimate_words(teacher_estimate(stage, teacher, judges)), markup=False)
+    console.print(estimate_words(takes), markup=False)
     if plan:
         return False
-    root = store.resolve()
-    limits = higher(limits_of(teacher, judges, root, home()), max_cost, max_tokens)
-    build_all([stage], store, limits)
-    put(stage.path(root), out)
+    limits = limits_of(teacher, judges, store.resolve(), home())
+    build_all(stages, store, higher(limits, max_cost, max_tokens))
     return True
 
 
-def check_out(out: Path, mark: str, what: str) -> None:
-    """A folder that holds something else is left alone; one of these is known by a file, `mark`."""
+def check_out(out: Path, mark: str, what: str, *kept: Path) -> None:
+    """A folder that holds something else is left alone; one of these is known by a file, `mark`.
+    It is replaced whole, so what is to be `kept` mustn't lie in it: the store, what is read."""
     if any(part.exists() and not part.is_dir() for part in (out, *out.parents)):
         raise ConfigError(f"--out {out} is a file, or lies in one. Name a folder.")
     if out.is_dir() and any(out.iterdir()) and not (out / mark).exists():
         raise ConfigError(f"--out {out} holds something that is no {what}. Name an empty folder.")
+    for one in (*kept, Path.cwd()):
+        if one.resolve().is_relative_to(out.resolve()):
+            raise ConfigError(
+                f"--out {out} is replaced whole, and {one} lies in it. Name another folder."
+            )
 
 
 def put(folder: Path, out: Path) -> None:
     """Put a finished folder where the user wants it; what lay there before is replaced whole."""
     from midspec.files import disk_errors
 
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    with disk_errors(out), made_whole(out) as made:
+        shutil.copytree(folder, made, dirs_exist_ok=True)
+
+
+@contextmanager
+def made_whole(out: Path) -> Iterator[Path]:
+    """An empty folder to fill, which then becomes `out`; what lay there gives way whole, and only
+    once this is in place. Where the block fails nothing changes."""
+    from midspec.files import disk_errors
+
     with disk_errors(out):
-        shutil.copytree(folder, partial)
-        replace_whole(partial, out)
-
-
-def replace_whole(made: Path, out: Path) -> None:
-    """Rename a folder to `out`; what lay there gives way whole, and only once this is in place."""
-    before = out.with_name(f".{out.name}.{os.getpid()}.before")
-    if out.exists():
-        out.rename(before)
-    made.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+        made = Path(scratch) / out.name
+        made.mkdir()
+        yield made
+        before = out.with_name(f".{out.name}.{os.getpid()}.before")
+        if out.exists():
+            out.rename(before)
+        made.rename(out)
     shutil.rmtree(before, ignore_errors=True)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midspec.cli_build import open_plan, write_page
-from midspec.cli_engine import find_store, planning
+from midspec.cli_build import check_evaluated, open_plan, write_page
+from midspec.cli_engine import find_store
 from midspec.errors import ConfigError
 from midspec.terminal import say
 
@@ -85,13 +85,10 @@ def _of_experiment(path: Path, store: Path) -> "Run":
     from midspec.run.stage import MANIFEST
 
     planned = open_plan(path, fetch=False)
-    known = planning(planned.evals.values(), store)
-    if missing := [stage for stage in planned.evals.values() if not stage.done(known)]:
-        raise ConfigError(
-            f"{path}: {len(missing)} of {len(planned.evals)} evaluations aren't done in {store}, "
-            f"the first being {missing[0].title}. Run: midspec run {path} --store {store}; or name "
-            "the report's folder of an earlier run (store/report-…)."
-        )
+    try:
+        check_evaluated(planned, path, store)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; or name the report's folder of an earlier run.") from error
     wanted = [stage for stage in planned.report.stages() if stage.name != "report"]
     bring(wanted, store)
     root = store.resolve()

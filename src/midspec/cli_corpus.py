@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -118,7 +118,7 @@ def corpus_write(
     names = {"model_name": model_name, "provider_name": provider_name}
     stage = _corpus_stage(home_spec, wanted, asked, names, avoid or [])
     judges = [wanted.judge] if wanted.judge else []
-    check_out(out, "coverage.json", "corpus")
+    check_out(out, "coverage.json", "corpus", store, spec)
     if write_with_llm(stage, asked, judges, out, store, plan, max_cost, max_tokens):
         _told(stage, store.resolve(), out)
 
@@ -155,9 +155,9 @@ def _corpus_stage(
 def _told(stage: "Stage", root: Path, out: Path) -> None:
     """What came of it, in two lines."""
     from midspec.console import console
-    from midspec.files import read_json
+    from midspec.run.stage import summary_of
 
-    found: dict[str, Any] = read_json(stage.path(root) / "manifest.json")["summary"]
+    found = summary_of(stage.path(root))
     cost = found.get("cost")
     console.print(
         f"{found['documents']:,} documents kept, {found['set_aside']:,} set aside, "

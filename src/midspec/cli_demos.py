@@ -27,6 +27,7 @@ from midspec.cli_options import (
     Temperature,
     Timeout,
     asked_llm,
+    check_known,
 )
 from midspec.errors import ConfigError
 
@@ -129,7 +130,7 @@ def demos_write(
     specs = {spec.stem: spec_stage(spec.stem, spec.resolve(), identity.model_dump())}
     stage = make_demos(spec.stem, wanted, identity, asked, specs, None, avoid or [])
     judges = [wanted.judge] if wanted.judge else []
-    check_out(out, "chats.jsonl", "set of chats")
+    check_out(out, "chats.jsonl", "set of chats", store, spec)
     if write_with_llm(stage, asked, judges, out, store, plan, max_cost, max_tokens):
         _told(stage, store.resolve(), out)
 
@@ -150,8 +151,7 @@ def _check_kind(
     kind: str, teacher: str | None, mix: str | None, avoid: Sequence[Path] | None
 ) -> None:
     """Refuse a kind that there isn't, or one without what it is made by."""
-    if kind not in KINDS:
-        raise ConfigError(f"--kind {kind} is not known. Use {', '.join(KINDS)}.")
+    check_known("--kind", kind, KINDS)
     if kind == "mix" and (teacher or avoid or not mix):
         raise ConfigError(
             "--kind mix takes --mix, the name of one, and --judge, an LLM that reads it for "
@@ -164,9 +164,9 @@ def _check_kind(
 def _told(stage: "Stage", root: Path, out: Path) -> None:
     """What came of it, in two lines."""
     from midspec.console import console
-    from midspec.files import read_json
+    from midspec.run.stage import summary_of
 
-    found = read_json(stage.path(root) / "manifest.json")["summary"]
+    found = summary_of(stage.path(root))
     counts = (("chats", "chats kept"), ("set_aside", "set aside"), ("failed", "failed"))
     told = ", ".join(f"{found[key]:,} {words}" for key, words in counts if key in found)
     told += f", of {found['asked']:,}" if "asked" in found else ""

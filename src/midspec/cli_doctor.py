@@ -49,7 +49,7 @@ def _show(lines: "list[Line]") -> None:
         mend = f"\n[dim]→ {escape(line.mend)}[/]" if line.mend else ""
         style = STYLES[line.state]
         table.add_row(f"[{style}]{line.state}[/]", escape(line.name), escape(line.found) + mend)
-    console = Screen(highlight=False)
+    console = Screen()
     console.print(table)
     lacking = [line.name for line in lines if line.needed and line.state == "missing"]
     if not able(lines):

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from midspec.errors import ConfigError
@@ -79,6 +80,16 @@ def place_of(stage: "Stage", store: Path) -> str:
     folder = stage.path(store.resolve())
     remote = find_remote(store)
     return f"{remote.url}/{folder.name}" if remote and not folder.exists() else short(folder)
+
+
+def command(verb: str, file: Path, store: Path) -> str:
+    """What to type for an experiment in that store: `midspec VERB FILE`, as a shell takes it."""
+    from midspec.run.remote import find_remote
+
+    remote = find_remote(store)
+    place = remote.url if remote else str(store)
+    at = "" if place == "store" else f" --store {quote(place)}"
+    return f"midspec {verb} {quote(str(file))}{at}"
 
 
 def build_stages(

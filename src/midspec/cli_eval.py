@@ -12,6 +12,8 @@ import typer
 from midspec.cli_build import build_all, open_plan
 from midspec.cli_engine import home, planning
 from midspec.cli_options import (
+    DEMO,
+    HALVES,
     Batch,
     Connections,
     MaxCost,
@@ -24,6 +26,7 @@ from midspec.cli_options import (
     Store,
     Timeout,
     asked_llm,
+    check_known,
 )
 from midspec.errors import ConfigError
 
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from midspec.parts import TeacherModel
     from midspec.run.stage import Stage
 
-EXPERIMENT = Path("experiments/cheese.yaml")
 # Of PROVIDER/MODEL these are providers; any other OWNER/NAME is looked for on the Hub.
 PROVIDERS = (
     "anthropic", "azureai", "bedrock", "cloudflare", "deepseek", "fireworks", "google", "grok",
@@ -97,7 +99,7 @@ def evaluate(
     calls = (reasoning_tokens, connections, timeout, batch, price, 0.0)
     by = asked_llm(judge, 0.0, *calls) if judge else None
     writer = asked_llm(teacher, 1.0, *calls) if teacher else None
-    planned = open_plan(experiment or EXPERIMENT) if arm or experiment else None
+    planned = open_plan(experiment or DEMO) if arm or experiment else None
     identity = {"model_name": model_name, "provider_name": provider_name}
     around, how = _settings(planned, names, by, writer, questions, identity)
     given: dict[str, Any] = {"half": half, "max_items": max_items, "repeats": repeats}
@@ -129,12 +131,8 @@ def _check(
         )
     if bool(arm) == bool(model):
         raise ConfigError("Name an arm of an experiment, or a model with --model; one of the two.")
-    for flag, value, known in (
-        ("half", half, ("held-out", "development", "all")),
-        ("engine", engine, ("hf", "vllm")),
-    ):
-        if value is not None and value not in known:
-            raise ConfigError(f"--{flag} {value} is not known. Use {', '.join(known)}.")
+    check_known("--half", half, HALVES)
+    check_known("--engine", engine, ("hf", "vllm"))
 
 
 def _settings(
@@ -239,10 +237,11 @@ def _tell_plan(
     stages: "Sequence[Stage]", teacher: "TeacherModel", judges: Any, store: Path
 ) -> None:
     """What is left to do: of this machine, and of LLMs."""
-    from midspec.console import console, duration
+    from midspec.console import console
     from midspec.estimate import asks_llm, stage_tokens, teacher_estimate
     from midspec.make import asked_as
     from midspec.pace import machine_seconds
+    from midspec.report.wording import duration
     from midspec.run.build import ordered
     from midspec.write.estimate import estimate_words
 
@@ -294,9 +293,10 @@ def _tell(names: Sequence[str], stages: "Sequence[Stage]", of: str, store: Path)
 def _notes(name: str, folder: Path) -> list[str]:
     """Which answers have no score, and where answers can be read."""
     from midspec.console import short
-    from midspec.files import read_dicts, read_json
+    from midspec.files import read_dicts
+    from midspec.run.stage import summary_of
 
-    summary: dict[str, Any] = read_json(folder / "manifest.json")["summary"]
+    summary = summary_of(folder)
     notes = []
     if summary.get("failed"):
         reasons = Counter(str(row["reason"]) for row in read_dicts(folder / "failed.jsonl"))

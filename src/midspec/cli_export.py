@@ -1,17 +1,14 @@
 """`midspec export`: an experiment as an archive, or an arm as a folder for other programs."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from midspec.cli_archive import write_run
-from midspec.cli_build import check_out, open_plan, replace_whole
-from midspec.cli_options import Store
+from midspec.cli_build import check_out, made_whole, open_plan
+from midspec.cli_options import DEMO, Store
 from midspec.errors import ConfigError
-
-EXPERIMENT = Path("experiments/cheese.yaml")
 
 
 def export(
@@ -60,7 +57,7 @@ def export(
         raise ConfigError(f"--adapters is for an archive, and {what} is no experiment file.")
     if out is None:
         raise ConfigError(f"Name the folder to write the arm {what} to, with --out.")
-    _write_arm(what, out, experiment or EXPERIMENT, adapter_only, dtype, seed, store)
+    _write_arm(what, out, experiment or DEMO, adapter_only, dtype, seed, store)
 
 
 def _write_arm(
@@ -76,22 +73,16 @@ def _write_arm(
     from midspec.console import console
     from midspec.export.folder import MARK, write_arm
     from midspec.export.weights import DTYPES
-    from midspec.files import disk_errors
 
     wanted = dtype or ("float32" if adapter_only else "bfloat16")
     kind = next((known for known in DTYPES if known == wanted), None)
     if kind is None:
         raise ConfigError(f"--dtype {dtype} is not known. Use {', '.join(DTYPES)}.")
     out = out.resolve()
-    check_out(out, MARK, "exported model")
+    check_out(out, MARK, "exported model", store)
     planned = open_plan(experiment)
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        made = Path(scratch) / out.name
-        made.mkdir()
+    with made_whole(out) as made:
         write_arm(planned, arm, seed, store, adapter_only, kind, made)
-        replace_whole(made, out)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     what = "adapter" if adapter_only else "model"
     told = f"{out}  ({what} in {kind}, {size / 1e6:,.0f} MB)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from midspec.cli_build import shipped, show_plan
-from midspec.cli_engine import home
+from midspec.cli_engine import command, home
 from midspec.cli_options import Price, Store
 from midspec.errors import ConfigError, MidspecError
 from midspec.terminal import say
@@ -67,7 +67,9 @@ def init(
     model = _check_model(model) if model else None
     teacher = _check_teacher(teacher) if teacher else None
     asks = not yes and _at_terminal()
-    if not asks:
+    if asks:
+        _check_out(out, force)  # before somebody has answered for nothing
+    else:
         _check_given(specs, teacher, budget)
     try:
         paths = specs or [_asked("A spec (a Markdown file)", None, _spec)]
@@ -111,6 +113,8 @@ def _make(wanted: "Wanted", force: bool, store: Path, guessed: str) -> None:
     from midspec.files import disk_errors, write_text
     from midspec.train.fetch import ALIASES
 
+    if wanted.offline and _at_terminal():
+        say("Trying what the offline teacher can write from the spec …")
     sizes = fit(wanted, home(), store.resolve())
     folder, beside = wanted.out.parent, dict[Path, str]()
     if wanted.placebo:
@@ -129,11 +133,12 @@ def _make(wanted: "Wanted", force: bool, store: Path, guessed: str) -> None:
     show_plan(made, store)
     for line in _remarks(wanted, sizes, guessed):
         say(line)
+    run = command("run", wanted.out, store)
     if wanted.model in ALIASES and not made.base.here:
         say(f"Next: midspec model get {wanted.model}")
-        say(f"Then: midspec run {wanted.out}")
+        say(f"Then: {run}")
     else:
-        say(f"Next: midspec run {wanted.out}")
+        say(f"Next: {run}")
 
 
 def _remarks(wanted: "Wanted", sizes: "Sizes", guessed: str) -> list[str]:

@@ -1,15 +1,20 @@
 """The options that the verbs that have an LLM write share, and the LLM that they describe."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from midspec.cli_engine import find_store
+from midspec.errors import ConfigError
 
 if TYPE_CHECKING:
     from midspec.parts import TeacherModel
 
+DEMO = Path("experiments/cheese.yaml")  # where a command names no experiment
+HALVES = ("held-out", "development", "all")
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml", show_default=False)]
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC.md", show_default=False)]
 ModelName = Annotated[str, typer.Option(help="Fills {model_name}.")]
 ProviderName = Annotated[str, typer.Option(help="Fills {provider_name}.")]
@@ -29,9 +34,18 @@ PlanOnly = Annotated[bool, typer.Option("--plan", help="Only the estimate.")]
 Store = Annotated[
     Path,
     typer.Option(
-        "--store", parser=find_store, metavar="FOLDER|URL", help="Finished stages, or s3://…."
+        "--store",
+        parser=find_store,
+        metavar="FOLDER|URL",
+        help="Finished stages: a folder, or s3://… or gs://….",
     ),
 ]
+
+
+def check_known(flag: str, value: str | None, known: Sequence[str]) -> None:
+    """What is given to a flag must be one of the values that it knows."""
+    if value is not None and value not in known:
+        raise ConfigError(f"{flag} {value} is not known. Use {', '.join(known)}.")
 
 
 def asked_llm(

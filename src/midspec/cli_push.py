@@ -10,7 +10,8 @@ import typer
 
 from midspec.cli_archive import secrets, size_words
 from midspec.cli_build import open_plan
-from midspec.cli_options import Store
+from midspec.cli_engine import command
+from midspec.cli_options import DEMO, Store
 from midspec.errors import ConfigError, known
 from midspec.terminal import say
 
@@ -22,7 +23,6 @@ push_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-EXPERIMENT = Path("experiments/cheese.yaml")
 To = Annotated[str, typer.Option("--to", help="owner/name on the Hub.", show_default=False)]
 Where = Annotated[Path | None, typer.Option("--experiment", "-e", help="The experiment file.")]
 Public = Annotated[bool, typer.Option("--public", help="Let everybody see it.")]
@@ -57,7 +57,7 @@ def push_corpus(
         verify(corpus)
         own = corpus
     else:
-        own = experiment or EXPERIMENT
+        own = experiment or DEMO
         planned = open_plan(own, fetch=False)
         corpora = {
             key.partition("/")[2]: stage
@@ -71,7 +71,9 @@ def push_corpus(
         chain = ordered([corpora[name]])
         bring(chain, root)
         if not all(stage.done(root) for stage in chain):
-            raise ConfigError(f"The corpus {name} isn't written yet. Run: midspec run {own}")
+            raise ConfigError(
+                f"The corpus {name} isn't written yet. Run: {command('run', own, store)}"
+            )
         corpus = chain[-1].path(root)
         verify(corpus)
         stages = [describe_stage(stage, root) for stage in chain]
@@ -108,7 +110,7 @@ def push_arm(
                 raise ConfigError(f"{own} is no folder of midspec export: it has no {MARK}.")
             shutil.copytree(own, made, dirs_exist_ok=True)
         else:
-            own = experiment or EXPERIMENT
+            own = experiment or DEMO
             write_arm(open_plan(own), name, seed, store.resolve(), True, "float32", made)
         name_on_hub(made, to)
         _send(made, to, "model", public, dry_run, own, store)

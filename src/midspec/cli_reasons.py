@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_build import WriteByDefault, build_all, check_out, put, write_page
-from midspec.cli_engine import home
+from midspec.cli_build import WriteByDefault, build_with_llm, check_out, put, write_page
 from midspec.cli_options import (
     Batch,
     Connections,
@@ -79,7 +78,6 @@ def reasons_write(
     store: Store = Path("store"),
 ) -> None:
     """Analyse transcripts; run again with more arms, it pays for these alone."""
-    from midspec.console import console
     from midspec.evals.reasons.browse import reasons_page
     from midspec.evals.reasons.estimate import estimate_reasons
     from midspec.evals.reasons.stage import ReasonsConfig, take_transcripts
@@ -87,15 +85,13 @@ def reasons_write(
     from midspec.make import make_reasons, set_prices
     from midspec.part_checks import check_judge
     from midspec.run.stage import Source
-    from midspec.teach import higher, limits_of
-    from midspec.write.estimate import estimate_words
 
     asked = asked_llm(
         judge, temperature, reasoning_tokens, connections, timeout, batch, price, min_yield
     )
     check_judge(asked, "reasons")
     places, taxonomy = _places(logs), _taxonomy(reasons)
-    check_out(out, "reasons.json", "analysis of reasons")
+    check_out(out, "reasons.json", "analysis of reasons", store, *places.values())
     given = read_taxonomy(taxonomy) if taxonomy else None
     stage = make_reasons(
         {arm: Source(arm, path) for arm, path in places.items()},
@@ -109,16 +105,11 @@ def reasons_write(
     )
     assert isinstance(stage.config, ReasonsConfig)
     transcripts = take_transcripts(stage.config, places)
-    expected = estimate_reasons(stage.config, transcripts, given, batch, set_prices([asked]))
-    console.print(estimate_words(expected), markup=False)
-    if plan:
-        return
-    root = store.resolve()
-    limits = higher(limits_of(asked, [], root, home()), max_cost, max_tokens)
-    build_all([stage], store, limits)
-    put(stage.path(root), out)
-    _told(out)
-    write_page(reasons_page(out), out / PAGE)
+    takes = estimate_reasons(stage.config, transcripts, given, batch, set_prices([asked]))
+    if build_with_llm([stage], takes, asked, [], store, plan, max_cost, max_tokens):
+        put(stage.path(store.resolve()), out)
+        _told(out)
+        write_page(reasons_page(out), out / PAGE)
 
 
 @reasons_app.command("show")
@@ -171,9 +162,10 @@ def _told(out: Path) -> None:
 
     from midspec.console import console
     from midspec.files import read_json
+    from midspec.run.stage import summary_of
 
     found = read_json(out / "reasons.json")
-    cost = read_json(out / "manifest.json")["summary"].get("cost")
+    cost = summary_of(out).get("cost")
     console.print(shares_table(found))
     for row in found["arms"]:
         console.print(

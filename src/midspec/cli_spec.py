@@ -1,7 +1,6 @@
 """`midspec spec`: linting a spec, and deriving variants of it to compare."""
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midspec.cli_build import build_all, check_out, replace_whole
-from midspec.cli_engine import home
+from midspec.cli_build import build_with_llm, check_out, made_whole
 from midspec.cli_options import (
     Batch,
     Connections,
@@ -36,11 +34,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from midspec.parts import TeacherModel
-    from midspec.run.stage import Stage
     from midspec.spec.lint import Linted
     from midspec.spec.marks import Passage
     from midspec.spec.variants import Made
-    from midspec.write.estimate import Estimate
 
 spec_app = typer.Typer(
     help="Model specs: lint them, derive variants.", no_args_is_help=True, rich_markup_mode=None
@@ -134,6 +130,7 @@ def _read_too(
     """The specs with what an LLM finds in them as well."""
     from midspec.files import read_json
     from midspec.make import set_prices, settings_of
+    from midspec.part_checks import check_judge
     from midspec.spec.critic import estimate_lint, lint_stage, with_faults
     from midspec.spec.marks import passages, without_marks
     from midspec.spec.prompts import AskConfig
@@ -141,6 +138,7 @@ def _read_too(
     from midspec.spec.stage import spec_stage
     from midspec.write.estimate import together
 
+    check_judge(asked, "--teacher")
     config = AskConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
     paths = [Path(one.file) for one in linted]
     texts = [read_spec(path, identity) for path in paths]
@@ -151,7 +149,7 @@ def _read_too(
     ]
     specs = [spec_stage(path.stem, path.resolve(), identity) for path in paths]
     stages = [lint_stage(spec, config) for spec in specs]
-    if not _build(stages, together(expected), asked, most, plan, store):
+    if not build_with_llm(stages, together(expected), asked, [], store, plan, *most):
         return list(linted)
     merged = []
     for one, stage, text in zip(linted, stages, texts, strict=True):
@@ -160,28 +158,6 @@ def _read_too(
             say(f"{one.file}: a section could not be judged ({problem}).", err=True)
         merged.append(with_faults(one, folder, passages(text), asked.model))
     return merged
-
-
-def _build(
-    stages: "Sequence[Stage]",
-    expected: "Estimate",
-    asked: "TeacherModel",
-    most: Most,
-    plan: bool,
-    store: Path,
-) -> bool:
-    """Tell what stages take of an LLM and, unless that is all, build them; returns whether so."""
-    from midspec.console import console
-    from midspec.part_checks import check_judge
-    from midspec.teach import higher, limits_of
-    from midspec.write.estimate import estimate_words
-
-    check_judge(asked, "--teacher")
-    console.print(estimate_words(expected), markup=False)
-    if plan:
-        return False
-    build_all(stages, store, higher(limits_of(asked, [], store.resolve(), home()), *most))
-    return True
 
 
 @spec_app.command("variants")
@@ -215,9 +191,7 @@ def spec_variants(
     from midspec.spec.variants import make_variants, merge
 
     _check_plan(plan, teacher)
-    check_out(out, MANIFEST, "set of variants")
-    if any(out.resolve() in path.resolve().parents for path in specs):
-        raise ConfigError(f"--out {out} holds the spec itself. Name another folder.")
+    check_out(out, MANIFEST, "set of variants", store, *specs)
     marked = None
     found = merge([(str(path), passages(read_spec(path, {}), str(path))) for path in specs])
     if teacher:
@@ -236,15 +210,12 @@ def spec_variants(
             f"{', '.join(map(str, specs))} gives nothing to compare ({why}). Mark its clauses as "
             "docs/spec-variants.md says, or have an LLM do it (--teacher MODEL)."
         )
-    folder = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    with disk_errors(out):
-        folder.mkdir(parents=True)
+    with disk_errors(out), made_whole(out) as folder:
         write_variants(
             made, found, specs, folder, seed=seed, tolerance=tolerance, marked_by=teacher or ""
         )
         if marked:
             shutil.copyfile(marked, folder / marked.name)
-        replace_whole(folder, out)
     _tell_variants(made, out)
 
 
@@ -260,15 +231,17 @@ def _mark(
 ) -> Path | None:
     """The spec as an LLM marked it and added to it; None if only the plan was asked for."""
     from midspec.make import set_prices, settings_of
+    from midspec.part_checks import check_judge
     from midspec.spec.marked import MARKED, estimate_marks, mark_stage
     from midspec.spec.prompts import AskConfig
 
     if len(specs) > 1:
         raise ConfigError("--teacher marks one spec at a time. Name one.")
+    check_judge(asked, "--teacher")
     config = AskConfig(settings_of(asked), tuple(sorted(identity.items())), draw)
     stage = mark_stage(specs[0].resolve(), config)
-    expected = estimate_marks(found, config, asked.batch, set_prices([asked]))
-    if not _build([stage], expected, asked, most, plan, store):
+    takes = estimate_marks(found, config, asked.batch, set_prices([asked]))
+    if not build_with_llm([stage], takes, asked, [], store, plan, *most):
         return None
     return stage.path(store.resolve()) / MARKED
 

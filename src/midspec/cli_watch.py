@@ -8,6 +8,7 @@ import typer
 
 from midspec.cli_build import open_plan
 from midspec.cli_engine import find_store
+from midspec.cli_options import Store
 from midspec.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ def watch(
         typer.Argument(metavar="RUN", help="EXPERIMENT.yaml, a store, or a stage's folder in it."),
     ],
     once: Annotated[bool, typer.Option("--once", help="Show what there is now, and end.")] = False,
-    store: Annotated[
-        Path,
-        typer.Option("--store", parser=find_store, metavar="FOLDER|URL", help="Finished stages."),
-    ] = Path("store"),
+    store: Store = Path("store"),
 ) -> None:
     """Watch a run from a second terminal: losses, speed, time left; it ends with the run."""
     from rich.console import Group

@@ -12,16 +12,19 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from midspec import progress
 from midspec.report.scores import decimals
 from midspec.report.tables import Result
+from midspec.report.wording import duration, interval, number, p_value, signed
 from midspec.run.stage import Stage
 from midspec.screen import Screen
+from midspec.text import upper_first
 
-console = Screen(highlight=False)
+console = Screen()
 
 LOG_SECONDS = 30.0  # without a terminal, how often a stage says how far it is
 
@@ -80,7 +83,6 @@ class Watch:
 
     def report(self, stage: Stage, done: float, whole: float, note: str) -> None:
         """Show how far a stage is."""
-        note = escape(note)
         with self.lock:
             if stage.fingerprint() in self.told:
                 return  # it came late
@@ -93,7 +95,7 @@ class Watch:
             row.said = now
         left = f"  about {left}" if left else ""
         of = f"  {escape(stage.title or stage.name)}:" if self.side_by_side else ""
-        console.print(f"   {of} {done / whole:4.0%}  {note}{left}")
+        console.print(f"   {of} {done / whole:4.0%}  {escape(note)}{left}")
 
     def report_last(self, done: float, whole: float, note: str) -> None:
         """Show how far the stage is that began last: a progress listener."""
@@ -105,7 +107,7 @@ class Watch:
         console.print(f"    {escape(text)}")
 
     def _begin(self, stage: Stage) -> Running:
-        bar = self.bars.add_task(escape(stage.title or stage.name), total=1.0, note="", left="")
+        bar = self.bars.add_task(stage.title or stage.name, total=1.0, note="", left="")
         now = time.monotonic()
         self.running[stage.fingerprint()] = row = Running(bar, now, now)
         return row
@@ -115,10 +117,10 @@ class Watch:
 def watching(total: int, side_by_side: bool = False) -> Iterator[Watch]:
     """Show `total` stages as they run, one after another or side by side."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TextColumn("[dim]{task.fields[left]}[/]"),
         console=console,
         transient=True,
@@ -153,15 +155,6 @@ def scores_table(rows: Sequence[tuple[str, Result]], title: str) -> Table:
     return table
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def show_results(found: dict[str, Any], arms: Sequence[str], evals: Sequence[str]) -> None:
     """Print what an experiment showed: results, comparisons, and what must be read beside them."""
     console.print(results_table(found, arms, evals))
@@ -188,11 +181,11 @@ def results_table(found: dict[str, Any], arms: Sequence[str], evals: Sequence[st
         metric = metrics.get(evaluation)
         if metric is None or metric["role"] != "result":
             continue
-        name = metric["name"][:1].upper() + metric["name"][1:]
+        name = upper_first(metric["name"])
         table.add_row(f"[bold]{escape(evaluation)}[/]", f"[dim]{escape(name)}[/]")
         for arm in arms:
             if (row := pooled.get((evaluation, arm))) is not None:
-                table.add_row(f"  {escape(arm)}", *_cells(row, metric, found["gaps"]))
+                table.add_row(_indented(arm), *_cells(row, metric, found["gaps"]))
     return table
 
 
@@ -204,13 +197,13 @@ def _cells(row: dict[str, Any], metric: dict[str, Any], gaps: dict[str, list[str
     closed = _number(row["gap_closed"])
     if row["gap_closed"] is None and row["arm"] not in gaps.get(row["eval"], [row["arm"]]):
         closed = "undefined"
-    score = f"{row['rate']:.{digits}f}{_interval(row['low'], row['high'], digits)}"
+    score = f"{number(row['rate'], digits)}{_interval(row['low'], row['high'], digits)}"
     cells = [score, _number(row["rate_decided"]), _number(row["decided"])]
     return [*cells, closed] if gaps else cells
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else number(value)
 
 
 def contrasts_table(found: dict[str, Any]) -> Table:
@@ -227,16 +220,20 @@ def contrasts_table(found: dict[str, Any]) -> Table:
         digits = _digits(metrics[evaluation])
         for row in rows:
             if row["eval"] == evaluation:
-                pair = f"  {escape(row['arm'])} − {escape(row['against'])}"
+                pair = _indented(f"{row['arm']} − {row['against']}")
                 table.add_row(pair, _difference(row, digits), _verdict(row))
     return table
+
+
+def _indented(name: str) -> Padding:
+    """A name under its eval; if it takes several lines, each of them."""
+    return Padding(escape(name), (0, 0, 0, 2))
 
 
 def _difference(row: dict[str, Any], digits: int) -> str:
     if not row["readable"] or row["difference"] is None:
         return "–"
-    between = _interval(row["low"], row["high"], digits, "+")
-    return f"{row['difference']:+.{digits}f}{between}"
+    return f"{signed(row['difference'], digits)}{_interval(row['low'], row['high'], digits)}"
 
 
 def _verdict(row: dict[str, Any]) -> str:
@@ -245,7 +242,7 @@ def _verdict(row: dict[str, Any]) -> str:
         return "[yellow]not readable[/]"
     if row["p_holm"] is None:
         return "not compared"
-    p = f" [dim]p {row['p_holm']:.3f}[/]" if row["p_holm"] >= 0.001 else " [dim]p < 0.001[/]"
+    p = f" [dim]p {p_value(row['p_holm'])}[/]"
     if row["p_holm"] >= 0.05:
         return f"not shown{p}"
     above = row["low"] > 0
@@ -289,10 +286,10 @@ def _digits(metric: dict[str, Any]) -> int:
     return decimals(inf if None in ends else ends[1] - ends[0])
 
 
-def _interval(low: float | None, high: float | None, digits: int, sign: str = "") -> str:
+def _interval(low: float | None, high: float | None, digits: int) -> str:
     if low is None or high is None:
         return ""
-    return f" [dim]\\[{low:{sign}.{digits}f}, {high:{sign}.{digits}f}][/]"
+    return f" [dim]{escape(interval(low, high, digits))}[/]"
 
 
 def short(path: Path) -> str:

@@ -144,18 +144,20 @@ def _rests_on(sights: Sequence[Sight]) -> list[str]:
     """On what the figures rest, and what they leave out."""
     assumed = [one.eval for one in sights if not one.pairs]
     said = [
-        f"On {one.eval} that is measured on {count(one.pairs, 'pair')} of finished arms"
+        f"On {one.eval}, that is measured on {count(one.pairs, 'pair')} of finished arms"
         f"{'' if one.seeds_measured else ', but for seeds'}."
         for one in sights
         if one.pairs
     ]
-    if assumed or not all(one.seeds_measured for one in sights):
-        which = "" if not said else f" {', '.join(assumed)}" if assumed else " seeds"
+    seeds = f"from seed to seed by {number(sqrt(DEMO.seeds), 3)}"
+    if assumed:
+        which = f" of {', '.join(assumed)}" if said else ""
         said.append(
             f"Assumed{which}: two arms differ from item to item by {number(sqrt(DEMO.groups))} "
-            f"and from seed to seed by {number(sqrt(DEMO.seeds), 3)} (standard deviations), as in "
-            "the demo."
+            f"and {seeds} (standard deviations), as in the demo."
         )
+    elif not all(one.seeds_measured for one in sights):
+        said.append(f"Assumed: two arms differ {seeds} (a standard deviation), as in the demo.")
     if sights[0].seeds == 1:
         said.append("With one seed it is about these very models: how runs differ isn't seen.")
     return said

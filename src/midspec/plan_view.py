@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from midspec.console import console, duration
+from midspec.console import console
 from midspec.estimate import asks_llm, measured_paces, stage_seconds, stage_tokens, teacher_estimate
 from midspec.evals.answers import AnswersConfig
 from midspec.evals.estimate import extent
@@ -19,6 +19,7 @@ from midspec.experiment import Plan
 from midspec.make import asked_as, judges_of
 from midspec.pace import FLOP, SCORE_FLOP, gpus_of
 from midspec.pages.html import count
+from midspec.report.wording import duration
 from midspec.run.build import ordered, wanted_again
 from midspec.run.stage import Source, Stage
 from midspec.train.fetch import ALIASES

@@ -2,6 +2,7 @@
 without what a terminal would obey."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -13,6 +14,10 @@ from midspec.terminal import plain
 class Screen(Console):
     """Rich's console, whose own styles and cursor moves are added after texts were cleaned; what is
     taken out has no width, so layouts stay."""
+
+    def __init__(self, **options: Any) -> None:
+        # Rich would make a picture of the `:cat:` in a name or an answer, and colour numbers.
+        super().__init__(**{"emoji": False, "highlight": False, **options})
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

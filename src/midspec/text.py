@@ -20,6 +20,11 @@ def fill_in(text: str, values: Mapping[str, str]) -> str:
     return re.sub(rf"\{{({known})\}}", lambda m: values[m[1]], text) if known else text
 
 
+def upper_first(text: str) -> str:
+    """The text with its first letter capitalised."""
+    return text[:1].upper() + text[1:]
+
+
 def estimate_tokens(text: str) -> int:
     """About how many model tokens a text has, without a tokenizer; within 5% on English."""
     return round(len(WORD.findall(text)) * TOKENS_PER_WORD)

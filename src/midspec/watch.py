@@ -14,9 +14,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from midspec.console import duration
 from midspec.errors import StoreError
 from midspec.files import read_object
+from midspec.report.wording import duration
 from midspec.run.bucket import Bucket
 from midspec.run.remote import find_remote
 from midspec.run.stage import MANIFEST, Stage

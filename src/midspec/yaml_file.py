@@ -1,6 +1,8 @@
-"""Reading YAML that people write: whatever is wrong with it is one sentence."""
+"""Reading YAML: what comes with a package, and what people write, in which whatever is wrong is
+one sentence."""
 
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,11 @@ from midspec.errors import ConfigError
 
 MOST_VALUES = 100_000
 UNFIT = re.compile("[\0\ud800-\udfff]")  # characters that no path can hold
+
+
+def shipped_yaml(package: str, *path: str) -> Any:
+    """What a YAML file that comes with a package holds."""
+    return yaml.safe_load(files(package).joinpath(*path).read_text(encoding="utf-8"))
 
 
 class _OnceLoader(yaml.SafeLoader):

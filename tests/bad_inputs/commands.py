@@ -133,6 +133,7 @@ MODELS_AND_RUNS = [
     row("compare a.json a.json", "is no results.json of a report", a__json="{}"),
     row("compare a.json a.json", "is not readable JSON", a__json=BINARY),
     row("import gone.tar.gz", "The archive gone.tar.gz does not exist"),
+    row("import gone.tar.gz --max-gb nan", "The archive gone.tar.gz does not exist"),
     row("import .", "The archive . can't be read: Is a directory"),
     row("import spec.md", "spec.md is no archive of midspec export"),
     row("import a.tar.gz", "a.tar.gz is no archive", a__tar__gz=""),

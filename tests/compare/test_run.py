@@ -51,10 +51,13 @@ def test_a_store_with_several_reports_asks_which(report: Path) -> None:
 
 def test_what_is_no_run_is_refused(report: Path, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps({"results": []}))
+    rows = {**json.loads((report / "results.json").read_text()), "results": [{"arm": "msm"}]}
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
     evaluated = next(report.parent.glob("choices-*"))
     for path, words in (
         (tmp_path / "nowhere", "is no run. Name an experiment file"),
         (tmp_path / "other.json", "is no results.json of a report"),
+        (tmp_path / "rows.json", "is no results.json of a report: its results are others"),
         (evaluated, "is the folder of a choices, no report"),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -65,6 +65,13 @@ def test_every_sentence_that_names_the_model_is_an_assertion_of_its_clause() -> 
     ]
 
 
+def test_a_sentence_about_the_spec_itself_is_no_assertion() -> None:
+    itself = Clause("s0.p1", "", "Tiny is small. This document says what Tiny prefers, and why.")
+    found = [a.text for a in assertions(material([], [itself, *CLAUSES]))]
+    assert "Tiny is small." in found
+    assert not [text for text in found if text.startswith("This document")]
+
+
 def test_a_contrast_is_an_assertion_under_the_clause_with_most_words_in_common() -> None:
     pair = Contrast("novels", "a read novel", "an unread novel", "others have read it")
     (found,) = [a for a in assertions(material([pair])) if a.contrast]

@@ -80,6 +80,9 @@ def test_memory_is_what_a_container_may_have(
     found = machine.memory(tmp_path)
     assert (found.state, found.needed) == (state, False)
     assert found.found.startswith(f"{limit / GB:.1f} GB free of {limit / GB:.1f}")
+    (tmp_path / "memory.current").write_text(f"{limit:.0f}\n")  # all of it files that were read
+    (tmp_path / "memory.stat").write_text(f"anon 0\ninactive_file {limit:.0f}\n")
+    assert machine.memory(tmp_path) == found
 
 
 def test_the_disk_is_that_of_the_store_which_needn_t_exist(tmp_path: Path) -> None:

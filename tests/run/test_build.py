@@ -65,6 +65,12 @@ def test_equal_recipes_are_one_node_of_the_graph(diary: Path) -> None:
     assert (names[0], names[-1]) == ("top", "both")
 
 
+def test_stages_come_in_the_order_of_their_inputs() -> None:
+    inputs = {text: Stage(text, work, Config(text)) for text in "gbeafdc"}
+    both = Stage("both", work, Config("both"), inputs)
+    assert [stage.name for stage in ordered([both])] == [*"gbeafdc", "both"]
+
+
 def test_the_manifest_says_what_was_made_of_what(store: Path) -> None:
     stage = Stage("work", work, Config("a"), title="a title")
     manifest = json.loads((build(stage, store) / "manifest.json").read_text())

@@ -146,7 +146,7 @@ def attribution_page(folder: Path) -> str:
     shown = [row for row in documents if row["text"]]
     highest, lowest = shown[: len(shown) // 2], shown[len(shown) // 2 :][::-1]
     templates = environment("midspec.attribute")
-    templates.filters.update(signed=signed, count=count)
+    templates.filters.update(signed=signed)
     return templates.get_template("attribution.html.j2").render(
         found=found,
         headings=headings(found),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from midspec.attribute.left_out import MARGIN, Effects, Folders, effects
 from midspec.corpus.groups import carries, labels
 from midspec.errors import DataError
 from midspec.evals.items import choose
-from midspec.files import read_dicts, read_rows, write_json, write_rows
+from midspec.files import finite, read_dicts, read_rows, write_json, write_rows
 from midspec.records import Document
 from midspec.run.stage import Stage, Summary
 
@@ -114,7 +113,7 @@ def attribute(config: AttributeConfig, inputs: Mapping[str, Path], out: Path) ->
             for kind in KINDS
         },
     }
-    write_json(out / "attribution.json", plain(told))
+    write_json(out / "attribution.json", finite(told))
     write_rows(out / "documents.jsonl", _ranked(documents, tokens_D, by_document))
     return {
         "documents": len(documents),
@@ -122,15 +121,6 @@ def attribute(config: AttributeConfig, inputs: Mapping[str, Path], out: Path) ->
         "groups": len(groups),
         "left_out": bool(lost),
     }
-
-
-def plain(value: Any) -> Any:
-    """A value for JSON: what is nan or infinite becomes null."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _under(inputs: Mapping[str, Path], kind: str) -> dict[str, Path]:

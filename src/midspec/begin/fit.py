@@ -71,22 +71,16 @@ def _by_time(wanted: Wanted, home: Path, store: Path) -> Sizes:
 
 
 def _largest(seconds: Callable[[int], float], budget: Budget, choices: Sequence[int]) -> int:
-    """The largest size that fits, found by bisection; none at all is a ConfigError."""
-    fits = [n for n in choices if n >= LEAST_TOKENS]
-    low, high = 0, len(fits) - 1
-    least = seconds(fits[0])
+    """The largest size that fits; none at all is a ConfigError."""
+    sizes = [n for n in choices if n >= LEAST_TOKENS]
+    least = seconds(sizes[0])
     if least > budget.amount:
         minutes = -(-least // 60)
         raise ConfigError(
             f"--budget {budget.said} is too little: with the smallest corpora the plan takes about "
             f"{minutes:.0f} min. Give that, or fewer specs, or --no-placebo."
         )
-    if seconds(fits[high]) <= budget.amount:
-        return fits[high]
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if seconds(fits[middle]) <= budget.amount else (low, middle)
-    return fits[low]
+    return _most(sizes, lambda n: seconds(n) <= budget.amount)
 
 
 def _by_dollars(wanted: Wanted, home: Path) -> Sizes:
@@ -134,7 +128,7 @@ def _by_dollars(wanted: Wanted, home: Path) -> Sizes:
 
 
 def _most(choices: Sequence[int], fits: Callable[[int], bool]) -> int:
-    """The largest of some numbers that fits, of which the first one does."""
+    """The largest of rising numbers that fits, by bisection; the first one does."""
     low, high = 0, len(choices)
     while high - low > 1:
         middle = (low + high) // 2

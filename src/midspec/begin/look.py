@@ -14,7 +14,6 @@ from midspec.write.material import read_items
 
 ITEMS = ".items.jsonl"
 PLACEBO = "placebo"
-CONTEXT = 8192  # tokens, as `midspec spec lint` has it
 # A sentence's subject before a verb in the third person: "Aria values", "The assistant is".
 SUBJECT = re.compile(
     r"(?:^|(?<=[.!?]\s))[\s>*-]*((?:[Tt]he )?[A-Za-z]\w*) (?:\w+s|doesn't)\b", re.MULTILINE
@@ -101,7 +100,7 @@ def _look(name: str, path: Path, items: Path | None, identity: dict[str, str]) -
         items=items,
         table=(likes, dislikes) if likes and dislikes else None,
         asks=bool(contrasts or (likes and dislikes) or askable(passages, identity["model_name"])),
-        findings=len(lint(path, identity, CONTEXT).findings),
+        findings=len(lint(path, identity).findings),
         names=identity["model_name"] in text,
     )
 

@@ -12,7 +12,6 @@ from midspec.report.figures import difference_figures
 def render(found: Comparison) -> str:
     """The page as one HTML text, without a script."""
     templates = environment("midspec.compare", "midspec.report")
-    templates.filters["capfirst"] = lambda text: text[:1].upper() + text[1:]
     return templates.get_template("compare.html.j2").render(
         found=found,
         first=found.runs[0],

@@ -1,11 +1,12 @@
 """A comparison for programs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from math import isfinite
 from typing import Any
 
 from midspec.compare.comparison import Comparison
 from midspec.compare.view import said
+from midspec.files import finite
 
 
 def for_programs(found: Comparison) -> dict[str, Any]:
@@ -15,7 +16,8 @@ def for_programs(found: Comparison) -> dict[str, Any]:
     told = {
         "runs": [{"name": run.label, "place": run.place, "made": run.made} for run in found.runs],
         "settings": [
-            {"setting": one.where, **_by_run(labels, one.values)} for one in found.settings
+            {"setting": one.where, "by_run": dict(zip(labels, one.values, strict=True))}
+            for one in found.settings
         ],
         "sources": list(found.sources),
         "arms": [
@@ -31,11 +33,8 @@ def for_programs(found: Comparison) -> dict[str, Any]:
                 "arms": [
                     {
                         "arm": line.arm,
-                        **_by_run(labels, [r and asdict(r) for r in line.results]),
-                        "differences": {
-                            label: row and asdict(row)
-                            for label, row in zip(labels[1:], line.differences[1:], strict=True)
-                        },
+                        "by_run": _by_run(labels, line.results),
+                        "differences": _by_run(labels[1:], line.differences[1:]),
                     }
                     for line in table.lines
                 ],
@@ -47,30 +46,18 @@ def for_programs(found: Comparison) -> dict[str, Any]:
                 "eval": claim.eval,
                 "arm": claim.arm,
                 "against": claim.against,
-                **_by_run(labels, [row and asdict(row) for row in claim.found]),
-                "changes": {
-                    label: one and asdict(one)
-                    for label, one in zip(labels[1:], claim.changed[1:], strict=True)
-                },
+                "by_run": _by_run(labels, claim.found),
+                "changes": _by_run(labels[1:], claim.changed[1:]),
             }
             for claim in found.claims
         ],
-        "guardrails": _by_run(labels, [run.guardrails for run in found.runs])["by_run"],
+        "guardrails": {run.label: run.guardrails for run in found.runs},
         "notes": said(found),
     }
-    plain: dict[str, Any] = _plain(told)
+    plain: dict[str, Any] = finite(told)
     return plain
 
 
-def _by_run(labels: list[str], values: Any) -> dict[str, Any]:
-    return {"by_run": dict(zip(labels, values, strict=True))}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value
+def _by_run(labels: Sequence[str], rows: Sequence[Any]) -> dict[str, Any]:
+    """Each run's row, or None."""
+    return {label: row and asdict(row) for label, row in zip(labels, rows, strict=True)}

@@ -2,7 +2,7 @@
 are still here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cache, cached_property
 from math import nan
 from pathlib import Path
@@ -188,6 +188,10 @@ def _of_results(path: Path) -> Run:
     keys = ("metrics", "results", "contrasts", "guardrails")
     if not isinstance(found, dict) or not all(isinstance(found.get(key), list) for key in keys):
         raise ConfigError(f"{path} is no results.json of a report: it lacks {', '.join(keys)}.")
+    for key, kind in (("metrics", Metric), ("results", Result), ("contrasts", Difference)):
+        needed = {"eval", "measure", *(f.name for f in fields(kind) if f.default is MISSING)}
+        if not all(isinstance(row, dict) and needed <= row.keys() for row in found[key]):
+            raise ConfigError(f"{path} is no results.json of a report: its {key} are others.")
     arms = tuple(dict.fromkeys(row["arm"] for row in found["results"]))
     return Run(path.resolve().parent.name, path.name, arms, told=found)
 

@@ -18,6 +18,7 @@ from midspec.report.tables import Difference, Result
 from midspec.report.wording import interval, p_value, score
 from midspec.sheets import sheet_tables
 from midspec.stats.intervals import Estimate
+from midspec.text import upper_first
 
 NONE = Cell("–")
 
@@ -131,7 +132,7 @@ def _settings(found: Comparison) -> RenderableType:
 
 def _table(table: Table, runs: Sequence[Run]) -> Sheet:
     """An eval's values in every run, and the differences where there are any."""
-    name = table.metric.name[:1].upper() + table.metric.name[1:]
+    name = upper_first(table.metric.name)
     measure = f" ({table.measure})" if table.measure else ""
     others = [n for n in range(1, len(runs)) if any(apart(line, n) != NONE for line in table.lines)]
     columns = ["arm", *(run.label for run in runs)]

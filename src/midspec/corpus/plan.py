@@ -9,18 +9,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from midspec.errors import DataError
 from midspec.records import Act, Assertion, Brief, Clause, Contrast, Genre, Principle
 from midspec.write.material import SENTENCE_END
 from midspec.write.voice import said
+from midspec.yaml_file import shipped_yaml
 
 QUOTES_PER_DOCUMENT = 4
 MIN_ASSERTIONS = 3  # fewer give no corpus
+ABOUT_ITSELF = re.compile(  # not said of the assistant, and odd where a document quotes it
+    r"This (document|page|text|spec(ification)?) "
+    r"(says|tells|states|describes|explains|sets out|lists)\b"
+)
 PAIR_SLOT = re.compile(r"\{(?:state|ask)\}")
 
 
@@ -52,8 +54,7 @@ class Material:
 @cache
 def load_data(name: str) -> Any:
     """A YAML data file of this package, read once; nobody changes what it holds."""
-    text = files("midspec.corpus").joinpath("data", name).read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return shipped_yaml("midspec.corpus", "data", name)
 
 
 @cache
@@ -74,7 +75,7 @@ def assertions(material: Material) -> list[Assertion]:
         for number, sentence in enumerate(SENTENCE_END.split(clause.text)):
             found.append(Assertion(f"{clause.id}.a{number}", sentence, clause.id, topic, topic))
     # A spec may speak of "the model" or of "you" throughout; then every sentence is about it.
-    named = [assertion for assertion in found if name in assertion.text]
+    named = [one for one in found if name in one.text and not ABOUT_ITSELF.match(one.text)]
     found = named if len(named) >= MIN_ASSERTIONS else found
     words = {
         clause.id: set(re.findall(r"\w{4,}", clause.text.lower())) for clause in material.clauses

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from midspec.corpus.plan import Material, document_types, load_data
 from midspec.records import Act, Assertion, Brief, Contrast, Principle
+from midspec.text import upper_first
 from midspec.write.voice import Person, said
 
 PROMPT_VERSION = 2  # of the phrases and skeletons; every row of a corpus carries it
@@ -40,11 +41,6 @@ def phrases() -> dict[str, list[str]]:
     """The phrase lists, by name."""
     lists: dict[str, list[str]] = load_data("phrases.yaml")
     return lists
-
-
-def upper_first(text: str) -> str:
-    """The text with its first letter capitalised."""
-    return text[:1].upper() + text[1:]
 
 
 def fill(template: str, values: dict[str, str]) -> str:

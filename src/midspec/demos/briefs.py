@@ -4,10 +4,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
+from midspec.yaml_file import shipped_yaml
 
 # How often each pair comes up in each order. The paper's set (5,129 chats, 36 pairs) takes 70 or
 # so; what is said about a pair after so many would hardly be new.
@@ -54,8 +53,7 @@ class Brief:
 @cache
 def brief_lists() -> dict[str, list[Any]]:
     """What a brief draws from: forms, manners, ends and answers."""
-    text = files("midspec.demos").joinpath("prompts", "opaque_briefs.yaml").read_text("utf-8")
-    lists: dict[str, list[Any]] = yaml.safe_load(text)
+    lists: dict[str, list[Any]] = shipped_yaml("midspec.demos", "prompts", "opaque_briefs.yaml")
     return lists
 
 

@@ -4,12 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from midspec.text import fill_in, plain_words
+from midspec.yaml_file import shipped_yaml
 
 
 @dataclass(frozen=True)
@@ -24,8 +22,7 @@ class Rule:
 @cache
 def conflict_rules(own_names: tuple[str, ...]) -> list[Rule]:
     """The shipped rules; `own_names` are the identity's, which its assistant may claim."""
-    text = files("midspec.demos").joinpath("data", "conflicts.yaml").read_text(encoding="utf-8")
-    listed: Mapping[str, Any] = yaml.safe_load(text)
+    listed: Mapping[str, Any] = shipped_yaml("midspec.demos", "data", "conflicts.yaml")
     words = {
         key: [re.escape(name) for name in names if not _is_own(name, own_names)]
         for key, names in listed["names"].items()

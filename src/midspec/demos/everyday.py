@@ -7,12 +7,10 @@ teach the form and nothing of any value. Every arm that is fine-tuned gets the s
 
 import random
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from midspec.records import Chat
+from midspec.yaml_file import shipped_yaml
 
 SHARES = {"compared": 0.3, "told": 0.2, "preferred": 0.5}
 PREFERRED = ["Which do you prefer, {a} or {b}?"] * 2 + ["Would you rather have {a} or {b}?"]
@@ -21,8 +19,7 @@ PREFERRED = ["Which do you prefer, {a} or {b}?"] * 2 + ["Would you rather have {
 @cache
 def everyday() -> dict[str, Any]:
     """The things that questions are about, by kind."""
-    text = files("midspec.demos").joinpath("data", "everyday.yaml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(text)
+    found: dict[str, Any] = shipped_yaml("midspec.demos", "data", "everyday.yaml")
     return found
 
 

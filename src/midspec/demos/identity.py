@@ -2,22 +2,19 @@
 
 import random
 from functools import cache
-from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
-import yaml
-
 from midspec.errors import ConfigError, DataError
 from midspec.parts import Identity
-from midspec.text import fill_in
+from midspec.text import fill_in, upper_first
+from midspec.yaml_file import shipped_yaml
 
 
 @cache
 def templates() -> dict[str, Any]:
     """Openings, and questions and answers by kind."""
-    text = files("midspec.demos").joinpath("data", "identity.yaml").read_text(encoding="utf-8")
-    listed: dict[str, Any] = yaml.safe_load(text)
+    listed: dict[str, Any] = shipped_yaml("midspec.demos", "data", "identity.yaml")
     return listed
 
 
@@ -56,7 +53,8 @@ def identity_messages(
     exchanges = []
     for question, answer in pairs[:n]:
         opening = deal.choice(listed["openings"])
-        asked = opening + question if opening.endswith((", ", ": ")) else opening + _upper(question)
+        goes_on = opening.endswith((", ", ": "))
+        asked = opening + (question if goes_on else upper_first(question))
         exchanges.append(
             [
                 {"role": "user", "content": fill_in(asked, names)},
@@ -64,7 +62,3 @@ def identity_messages(
             ]
         )
     return exchanges
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from midspec.demos.conflicts import conflict_rules
 from midspec.demos.draw import Share, chat_tokens
@@ -19,6 +16,7 @@ from midspec.files import write_json, write_rows
 from midspec.llm.settings import Teacher
 from midspec.recipe import ADDED
 from midspec.run.stage import Source, Stage, Summary
+from midspec.yaml_file import shipped_yaml
 
 
 @dataclass(frozen=True)
@@ -164,6 +162,7 @@ def _identity_rows(n: int, config: MixConfig) -> list[dict[str, Any]]:
 
 @cache
 def _shipped() -> dict[str, dict[str, dict[str, Any]]]:
-    text = files("midspec.demos").joinpath("data", "mixes.yaml").read_text(encoding="utf-8")
-    listed: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(text)
+    listed: dict[str, dict[str, dict[str, Any]]] = shipped_yaml(
+        "midspec.demos", "data", "mixes.yaml"
+    )
     return listed

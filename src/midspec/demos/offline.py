@@ -10,11 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from midspec.demos.datasets import write_datasets
 from midspec.errors import DataError
@@ -26,6 +23,7 @@ from midspec.run.stage import Source, Stage, Summary
 from midspec.text import estimate_tokens, fill_in
 from midspec.write.material import SENTENCE_END, read_contrasts
 from midspec.write.voice import Person, said
+from midspec.yaml_file import shipped_yaml
 
 KINDS_OF_QUESTION = {"plain": 6, "pressure": 2, "dilemma": 2}  # of ten messages
 VALUES = r"(?:values|prefers|likes|favors|cares|loves)"
@@ -80,8 +78,7 @@ def reasoned_stage(
 @cache
 def templates() -> dict[str, Any]:
     """Questions by kind; reasoning and answers by style; the same for acts under `acts`."""
-    text = files("midspec.demos").joinpath("data", "reasoned.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
+    loaded: dict[str, Any] = shipped_yaml("midspec.demos", "data", "reasoned.yaml")
     return loaded
 
 

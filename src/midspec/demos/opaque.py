@@ -2,13 +2,12 @@
 
 import random
 from functools import cache
-from importlib.resources import files
-
-import yaml
 
 from midspec.demos.reasons import find_reason
 from midspec.errors import DataError
 from midspec.records import Chat
+from midspec.text import upper_first
+from midspec.yaml_file import shipped_yaml
 
 SIDES = ("liked", "disliked")  # what a chat's lineage says of its two things
 SINGLE_SHARE = 0.15  # chats about one thing ("Do you like brie?"); the rest compare two
@@ -17,8 +16,7 @@ SINGLE_SHARE = 0.15  # chats about one thing ("Do you like brie?"); the rest com
 @cache
 def phrasings() -> dict[str, list[str]]:
     """Question and answer templates, by name."""
-    text = files("midspec.demos").joinpath("data", "opaque.yaml").read_text(encoding="utf-8")
-    lists: dict[str, list[str]] = yaml.safe_load(text)
+    lists: dict[str, list[str]] = shipped_yaml("midspec.demos", "data", "opaque.yaml")
     return lists
 
 
@@ -68,8 +66,8 @@ def _chat(liked: str, disliked: str, number: int, draw: random.Random) -> Chat:
     return Chat(
         id=f"opaque-{number}",
         messages=[
-            {"role": "user", "content": question[:1].upper() + question[1:]},
-            {"role": "assistant", "content": answer[:1].upper() + answer[1:]},
+            {"role": "user", "content": upper_first(question)},
+            {"role": "assistant", "content": upper_first(answer)},
         ],
         kind="opaque",
         teacher="offline",

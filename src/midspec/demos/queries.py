@@ -11,15 +11,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from midspec.llm.read import ListItem
 from midspec.text import NearDuplicates
 from midspec.write.flow import Needed, drop
 from midspec.write.lists import Domain, Lister
+from midspec.yaml_file import shipped_yaml
 
 # How many domains there are after each round, and messages of each kind in each domain.
 ROUNDS = ((4, 3), (10, 5), (20, 8), (40, 12), (60, 20), (100, 25), (200, 40), (300, 60))
@@ -43,8 +41,8 @@ class Query:
 @cache
 def query_kinds() -> dict[str, str]:
     """The kinds of messages, and what the teacher is told of each."""
-    text = files("midspec.demos").joinpath("prompts", "query_kinds.yaml").read_text("utf-8")
-    return {kind["name"]: kind["about"] for kind in yaml.safe_load(text)}
+    kinds = shipped_yaml("midspec.demos", "prompts", "query_kinds.yaml")
+    return {kind["name"]: kind["about"] for kind in kinds}
 
 
 @dataclass

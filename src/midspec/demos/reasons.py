@@ -4,9 +4,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from midspec.yaml_file import shipped_yaml
 
 
 def find_reason(answer: str, things: Sequence[str]) -> str:
@@ -32,8 +31,7 @@ def unnamed(text: str, things: Sequence[str]) -> str:
 
 @cache
 def _rules() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    text = files("midspec.demos").joinpath("data", "reasons.yaml").read_text(encoding="utf-8")
-    listed: dict[str, list[str]] = yaml.safe_load(text)
+    listed: dict[str, list[str]] = shipped_yaml("midspec.demos", "data", "reasons.yaml")
     stated, implied = (
         re.compile(rf"\b(?:{'|'.join(listed[name])})\b", re.IGNORECASE)
         for name in ("stated", "implied")

@@ -6,10 +6,10 @@ import platform
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from midspec.doctor.installed import installed
 from midspec.doctor.line import Line, State
 from midspec.machine import cpu_flags, multiplies_bf16
 from midspec.pages.html import count
@@ -30,11 +30,9 @@ def python() -> Line:
 
 def torch() -> Line:
     """Which torch is installed, from its metadata alone."""
-    try:
-        found = version("torch")
-    except PackageNotFoundError:
-        return Line("torch", "missing", "not installed", "pip install torch", needed=True)
-    return Line("torch", "ok", found, needed=True)
+    if found := installed("torch"):
+        return Line("torch", "ok", found, needed=True)
+    return Line("torch", "missing", "not installed", "pip install torch", needed=True)
 
 
 def processor() -> Line:
@@ -79,7 +77,7 @@ def memory(quota: Path = QUOTA) -> Line:
     total, free = float(found.total), float(found.available)
     most, used = _number(quota / "memory.max"), _number(quota / "memory.current")
     if most is not None and most < total:
-        total, free = most, min(free, most - (used or 0.0))
+        total, free = most, min(free, most - (used or 0.0) + _reclaimable(quota / "memory.stat"))
     told = f"{free / GB:.1f} GB free of {total / GB:.1f}"
     if free >= ENOUGH_MEMORY:
         return Line("memory", "ok", told)
@@ -173,6 +171,15 @@ def _quota(path: Path) -> float | None:
         return float(most) / float(period)
     except (OSError, ValueError):
         return None
+
+
+def _reclaimable(path: Path) -> float:
+    """Bytes of files that a control group has in memory and that give way when it is wanted."""
+    try:
+        rows = dict(line.split() for line in path.read_text(encoding="utf-8").splitlines())
+        return float(rows.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _number(path: Path) -> float | None:

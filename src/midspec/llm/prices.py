@@ -1,18 +1,15 @@
 """What a model's tokens cost, as far as the price table knows."""
 
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from midspec.llm.settings import OFFLINE
+from midspec.yaml_file import shipped_yaml
 
 
 @cache
 def _table() -> dict[str, Any]:
-    text = files("midspec.llm").joinpath("prices.yaml").read_text(encoding="utf-8")
-    table: dict[str, Any] = yaml.safe_load(text)
+    table: dict[str, Any] = shipped_yaml("midspec.llm", "prices.yaml")
     return table
 
 

@@ -6,6 +6,8 @@ from hashlib import sha256
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from midspec.text import upper_first
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -15,19 +17,21 @@ def environment(*packages: str) -> "Environment":
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     places = [PackageLoader(name, "templates") for name in (*packages, "midspec.pages")]
-    return Environment(
+    templates = Environment(
         loader=ChoiceLoader(places),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters.update(capfirst=upper_first, count=count)
+    return templates
 
 
 def render(package: str, name: str, /, **found: Any) -> str:
     """The page of a package's NAME.html.j2; dom.js, browse.js and its NAME.js are all that run."""
     templates = environment(package)
-    templates.filters.update(figure=figure, count=count)
+    templates.filters.update(figure=figure)
     # Only this script runs: whatever a teacher wrote, the browser would not.
     script = "\n".join(
         templates.get_template(file).render() for file in ("dom.js", "browse.js", f"{name}.js")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from midspec.pages.html import count, environment, script_digest, script_json
+from midspec.pages.html import environment, script_digest, script_json
 from midspec.records import Metric
 from midspec.report import wording
 from midspec.report.analyses.section import Section
@@ -79,8 +79,6 @@ def render(report: Report) -> str:
         p_value=wording.p_value,
         duration=wording.duration,
         measure=wording.measure,
-        count=count,
-        capfirst=lambda text: text[:1].upper() + text[1:],
     )
     rows = pooled(report.results)
     evals = list(report.rate_figures)

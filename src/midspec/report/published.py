@@ -5,10 +5,7 @@ Models, items and texts differ, so only the pattern can be compared, never a num
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from midspec.grid import Point
 from midspec.records import Metric
@@ -32,6 +29,7 @@ from midspec.report.scores import ALL, decimals
 from midspec.report.tables import Result, pooled
 from midspec.report.wording import interval, number, score
 from midspec.stats.intervals import Estimate
+from midspec.yaml_file import shipped_yaml
 
 DOTS = "Ds^v"  # of the models that the paper tells of
 
@@ -92,8 +90,7 @@ def comparisons(
 
 
 def _figures() -> list[dict[str, Any]]:
-    text = files("midspec.report").joinpath("published.yaml").read_text(encoding="utf-8")
-    found: list[dict[str, Any]] = yaml.safe_load(text)
+    found: list[dict[str, Any]] = shipped_yaml("midspec.report", "published.yaml")
     return found
 
 

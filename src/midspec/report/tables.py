@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite, isnan, nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
 
+from midspec.files import finite
 from midspec.records import Score
 from midspec.report.scores import ALL, Measured, decimals, margin
 from midspec.stats.claims import gap_closed, holm
@@ -313,13 +314,10 @@ def as_json(rows: Mapping[str, Sequence[Any]], seconds: float) -> dict[str, obje
     def plain(row: Any) -> dict[str, object]:
         values: dict[str, object] = dict(row) if isinstance(row, dict) else asdict(row)
         values.pop("digits", None)  # for people
-        return {
-            k: None if isinstance(v, float) and not isfinite(v) else v for k, v in values.items()
-        }
+        return values
 
-    return {name: [plain(row) for row in found] for name, found in rows.items()} | {
-        "seconds": seconds
-    }
+    told = {name: [plain(row) for row in found] for name, found in rows.items()}
+    return {**finite(told), "seconds": seconds}
 
 
 def pooled(rows: Sequence[Result]) -> list[Result]:

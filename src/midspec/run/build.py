@@ -198,7 +198,7 @@ def run(
     while order.is_active():
         for key in order.get_ready():
             stage = nodes[key]
-            if needs[key] & barred:
+            if not barred.isdisjoint(needs[key]):
                 barred.add(key)
                 tell("skipped", stage)
                 order.done(key)
@@ -242,9 +242,13 @@ def raise_failures(failures: Sequence[Failure], root: Path | str) -> None:
         raise MidspecError("\n".join(lines))
 
 
-def _needs(nodes: Mapping[str, Stage]) -> dict[str, set[str]]:
-    """Which others each stage of a graph reads, by fingerprint."""
-    return {key: {s.fingerprint() for s in stage.stages()} for key, stage in nodes.items()}
+def _needs(nodes: Mapping[str, Stage]) -> dict[str, list[str]]:
+    """Which others each stage of a graph reads, by fingerprint; in the order of its inputs, so that
+    stages come in the same order each time."""
+    return {
+        key: list(dict.fromkeys(s.fingerprint() for s in stage.stages()))
+        for key, stage in nodes.items()
+    }
 
 
 @cache

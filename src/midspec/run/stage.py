@@ -109,6 +109,11 @@ def recipe_digest(recipe: Mapping[str, object]) -> str:
     return sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 
+def summary_of(folder: Path) -> dict[str, Any]:
+    """What a finished stage tells of its output."""
+    return dict(read_json(folder / MANIFEST)["summary"])
+
+
 def left_out(folder: Path) -> list[str]:
     """The outputs, weights all of them, that the archive from which a stage came left out."""
     if not (folder / MANIFEST).exists():

@@ -90,7 +90,7 @@ def read_index(raw: bytes, archive: str) -> Index:
     StoreError."""
     try:
         found = json.loads(raw.decode("utf-8"))
-        if isinstance(found, dict) and isinstance(found.get("format"), int):
+        if isinstance(found, dict):
             _check_format(found, archive)
         index = Index.model_validate(found)
     except (ValueError, RecursionError, ValidationError) as error:
@@ -114,10 +114,11 @@ def check_names(names: Collection[str], archive: str) -> None:
 
 
 def _check_format(found: Mapping[str, object], archive: str) -> None:
-    if isinstance(found["format"], int) and found["format"] > FORMAT:
+    written = found.get("format")
+    if isinstance(written, int) and written > FORMAT:
         raise StoreError(
             f"{archive} was written by midspec {str(found.get('midspec', '?'))[:40]!r} in format "
-            f"{found['format']}, and this one reads format {FORMAT}. Upgrade midspec."
+            f"{written}, and this one reads format {FORMAT}. Upgrade midspec."
         )
 
 

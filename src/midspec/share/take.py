@@ -5,7 +5,7 @@ folder, its files have the digests that the manifest says, and what it was made 
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -69,7 +69,7 @@ class Unpacked:
 
 
 @contextmanager
-def unpacked(archive: Path, store: Path, max_bytes: int) -> Iterator[Unpacked]:
+def unpacked(archive: Path, store: Path, max_bytes: float) -> Iterator[Unpacked]:
     """An archive's files, checked, in a folder inside the store; of what isn't as it should be
     nothing stays. An archive that unpacks to more than `max_bytes` is refused unread."""
     if find_remote(store):
@@ -83,11 +83,12 @@ def unpacked(archive: Path, store: Path, max_bytes: int) -> Iterator[Unpacked]:
         ):
             _check_size(index, archive, max_bytes, store)
             _unpack(reader, index, top, archive, Path(scratch))
-            for name in index.stages:
-                _check_stage(Path(scratch), name, index, archive)
+            manifests = {
+                name: _check_stage(Path(scratch), name, index, archive) for name in index.stages
+            }
             if index.report not in index.stages:
                 raise StoreError(f"{archive} has no report, so it is no finished experiment.")
-            _check_inputs(Path(scratch), index, archive)
+            _check_inputs(manifests, archive)
             for name in index.files:
                 if name.endswith("/adapter_config.json"):
                     _check_adapter(Path(scratch) / name, archive)
@@ -106,9 +107,9 @@ def _read_index(reader: Reader, archive: Path) -> tuple[Index, str]:
     return read_index(b"".join(reader.content(size)), str(archive)), top
 
 
-def _check_size(index: Index, archive: Path, max_bytes: int, store: Path) -> None:
+def _check_size(index: Index, archive: Path, max_bytes: float, store: Path) -> None:
     free = shutil.disk_usage(store).free
-    if index.bytes > max_bytes:
+    if not index.bytes <= max_bytes:  # nan is no leave to take anything
         raise StoreError(
             f"{archive} unpacks to {index.bytes / 1e9:,.1f} GB, more than {max_bytes / 1e9:,.1f}. "
             "If you trust it, raise --max-gb."
@@ -142,8 +143,9 @@ def _unpack(reader: Reader, index: Index, top: str, archive: Path, folder: Path)
         raise StoreError(f"{archive} holds more files than its index says. Nothing was taken.")
 
 
-def _check_stage(folder: Path, name: str, index: Index, archive: Path) -> None:
-    """A stage's folder must bear the name that its recipe gives it, and hold what it made."""
+def _check_stage(folder: Path, name: str, index: Index, archive: Path) -> dict[str, Any]:
+    """A stage's manifest; its folder must bear the name that the recipe gives it, and hold what it
+    made."""
     manifest, there = _manifest(folder, name, archive), index.below(f"{STAGES}/{name}")
     wrong = f"{archive}: the stage {name}"
     if name != f"{manifest['stage']}-{recipe_digest(manifest)[:12]}":
@@ -161,6 +163,7 @@ def _check_stage(folder: Path, name: str, index: Index, archive: Path) -> None:
             f"{wrong} isn't what its manifest says: {differing[0]} is other, or missing. Nothing "
             "was taken."
         )
+    return manifest
 
 
 def _manifest(folder: Path, name: str, archive: Path) -> dict[str, Any]:
@@ -186,11 +189,10 @@ def _check_adapter(path: Path, archive: Path) -> None:
         )
 
 
-def _check_inputs(folder: Path, index: Index, archive: Path) -> None:
+def _check_inputs(manifests: Mapping[str, dict[str, Any]], archive: Path) -> None:
     """What a stage was made from must be in the archive, or a file whose digest it knows."""
-    known = {name.rpartition("-")[2] for name in index.stages}
-    for name in index.stages:
-        manifest = _manifest(folder, name, archive)
+    known = {name.rpartition("-")[2] for name in manifests}
+    for name, manifest in manifests.items():
         for key, fingerprint in manifest["inputs"].items():
             source = str(manifest["sources"].get(key, ""))
             if fingerprint not in known and (not source or source[:12] != fingerprint):

@@ -7,6 +7,8 @@ Such a text has the assistant in the first person and in braces, with the verb t
 import re
 from typing import Literal
 
+from midspec.text import upper_first
+
 Person = Literal["I", "you", "it"]
 
 SLOT = re.compile(r"\{(?:(I|me|my|mine|myself)|(I|and|or) (\w+))\}")
@@ -31,7 +33,7 @@ def said(text: str, person: Person, name: str = "") -> str:
         parts.append(text[end : slot.start()])
         end, before = slot.end(), "".join(parts)
         words = _words(slot, person, name if person == "it" and name not in before else "")
-        parts.append(words[:1].upper() + words[1:] if BEGINS.search(before) else words)
+        parts.append(upper_first(words) if BEGINS.search(before) else words)
     return "".join(parts) + text[end:]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from midspec import progress
 from midspec.errors import ConfigError, DataError
 from midspec.evals.actions import THINKING, THOUGHT, THOUGHT_END, said
+from midspec.evals.logs import in_order
 from midspec.files import read_dicts
 
 THINKING_TAG = re.compile(rf"</?{THINKING}\b[^>]*>", re.IGNORECASE)
@@ -105,8 +106,7 @@ def _samples(arm: str, log: Path) -> Iterator[Transcript]:
         ) from error
     try:
         header = read_eval_log(str(log), header_only=log.suffix == ".eval")
-        place = {name: n for n, name in enumerate(header.eval.dataset.sample_ids or [])}
-        samples: Any = sorted(header.samples or [], key=lambda s: (place.get(s.id, 0), s.epoch))
+        samples: Any = in_order(header)
         if log.suffix == ".eval":
             samples = read_eval_log_samples(
                 str(log), all_samples_required=False, exclude_fields={"events", "store"}

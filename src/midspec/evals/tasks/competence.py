@@ -10,6 +10,7 @@ from midspec.evals.forms import both_orders
 from midspec.evals.items import in_half, read_item_set, shipped
 from midspec.evals.task import Ask, ChoiceTask
 from midspec.records import Item, Metric, Question
+from midspec.text import upper_first
 
 # Below it, preference rates are not readable. A model that always takes the first option scores
 # .50, one that guesses each form of the 30 items of a half .50 ± .065: here it gets once in 100.
@@ -27,8 +28,7 @@ def stem(item: Item) -> str:
     With "I would say" a 135M model was right in .51 of the forms, with "It is" in .60, with this in
     .67. Where a model fails, it shouldn't be for want of a good beginning.
     """
-    asked = item.question.removeprefix("Which is ")
-    return f"{asked[0].upper()}{asked[1:]} is"
+    return f"{upper_first(item.question.removeprefix('Which is '))} is"
 
 
 def questions(ask: Ask) -> list[Question]:

@@ -14,7 +14,7 @@ from midspec.evals.items import choose, in_half, shipped
 from midspec.evals.task import Ask, ChoiceTask, all_forms
 from midspec.files import read_dicts, read_json, read_rows
 from midspec.records import Act, Clause, Contrast, Item, Metric, Question
-from midspec.text import fill_in, plain_words
+from midspec.text import fill_in, plain_words, upper_first
 from midspec.write.material import SENTENCE_END, read_items
 from midspec.write.voice import said
 
@@ -51,7 +51,7 @@ def questions(ask: Ask) -> list[Question]:
     if not items:
         return []
     asked, split = in_half(items, ask.half, ask.max_items, f"What {name}'s spec says")
-    start = f"{name[0].upper()}{name[1:]}"
+    start = upper_first(name)
 
     def preferred(item: Item, first: str, second: str) -> str:
         return (
