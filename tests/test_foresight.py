@@ -64,8 +64,8 @@ def test_many_comparisons_see_less(planned: Planned, tmp_path: Path) -> None:
     plan = planned(edit(half="all", contrasts=contrasts, seeds=[0, 1, 2]))
     (sight,), _ = foresee(plan, tmp_path)
     assert sight.least_of_all > sight.least
-    assert "Of 3 comparisons, corrected for their number, the first one shows from" in power_words(
-        plan, tmp_path
+    assert "Corrected for 3 comparisons, the first that is shown takes a true difference of" in (
+        power_words(plan, tmp_path)
     )
 
 

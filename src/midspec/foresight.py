@@ -80,11 +80,13 @@ def power_words(planned: Plan, store: Path) -> str:
     if sights and comparisons > 1:
         each = ", ".join(f"{number(one.least_of_all)} on {one.eval}" for one in sights)
         lines.append(
-            f"Of {comparisons} comparisons, corrected for their number, the first one shows from "
-            f"{each}."
+            f"Corrected for {comparisons} comparisons, the first that is shown takes a true "
+            f"difference of {each}."
         )
     if unknown:
-        lines.append(f"Not known before two trained arms are done: {', '.join(unknown)}.")
+        lines.append(
+            f"What {', '.join(unknown)} can show isn't known before two trained arms are done."
+        )
     if expect is not None and sights:
         lines.append(_verdict(sights, expect))
     return "\n".join(lines)
