@@ -87,6 +87,7 @@ def test_a_pairing_of_two_specs_has_the_numbers_of_all_four_models() -> None:
     }
     assert one.figure == "Figures 7 and 14"
     assert "published, Qwen3-14B: 0.07" in one.svg
+    assert one.legend == [*zip("◇□△▽", one.models, strict=True)]
 
 
 def test_every_figure_has_a_mark_and_a_score_for_each_of_its_models() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from midspec.errors import DataError
+from midspec.grid import Point
 from midspec.records import Metric, Score
 from midspec.report.stage import ReportConfig, report_stage
 
@@ -69,6 +71,21 @@ def test_a_null_is_worded_as_a_null(config: Make, folders: Folders, out: Path) -
     assert re.search(
         r"24 items and 2 seeds show a true difference of 0\.\d\d four times out of five", html
     )
+
+
+def test_the_paper_s_figures_have_a_sign_for_each_of_their_models(
+    config: Make, folders: Folders, out: Path
+) -> None:
+    evaluate(folders)
+    for arm in ("base", "aft", "msm+aft"):
+        folders.score(arm, "agentic", [RATE], scores(outcomes(0.5)))
+    base = Point((), None, (), None, "", "smollm2", None)
+    aft = replace(base, aft=("detail",))
+    points = {"base": base, "aft": aft, "msm+aft": replace(aft, msm=("why",), order="msm-aft")}
+    specs = {"corpus/why": ("values",), "demos/detail": ("sub-rules",)}
+    html = text(page(config(points=points, specs_of=specs), folders, out))
+    assert "◇ published, Qwen2.5-32B-Instruct" in html
+    assert "▽ published, Qwen3-14B, Figures 7 and 14" in html
 
 
 def test_time_and_cost_are_summed_over_folders_each_once(

@@ -31,7 +31,8 @@ from midspec.report.wording import interval, number, score
 from midspec.stats.intervals import Estimate
 from midspec.yaml_file import shipped_yaml
 
-DOTS = "Ds^v"  # of the models that the paper tells of
+# Of the models that the paper tells of: a mark in the figure, and its sign in the legend.
+DOTS = {"D": "◇", "s": "□", "^": "△", "v": "▽"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Comparison:
     rows: Sequence[Row]
     metric: Metric
     svg: str
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """Each model with its sign."""
+        return [*zip(DOTS.values(), self.models, strict=False)]
 
 
 def comparisons(
