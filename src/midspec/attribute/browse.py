@@ -33,7 +33,8 @@ def groups_table(found: Row) -> "Table":
         title_justify="left",
         box=SIMPLE_HEAD,
     )
-    table.add_column(found["by"], overflow="fold")
+    widest = max((len(row["group"]) for row in in_order(found)), default=0)
+    table.add_column(found["by"], overflow="fold", min_width=min(widest, 16))
     for name in ("documents", "share"):
         table.add_column(name, justify="right")
     for name in headings(found):
