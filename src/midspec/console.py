@@ -22,6 +22,7 @@ from midspec.report.tables import Result
 from midspec.report.wording import duration, interval, number, p_value, signed
 from midspec.run.stage import Stage
 from midspec.screen import Screen
+from midspec.stats.student import LEVEL
 from midspec.text import upper_first
 
 console = Screen()
@@ -243,7 +244,7 @@ def _verdict(row: dict[str, Any]) -> str:
     if row["p_holm"] is None:
         return "not compared"
     p = f" [dim]p {p_value(row['p_holm'])}[/]"
-    if row["p_holm"] >= 0.05:
+    if row["p_holm"] >= LEVEL:
         return f"not shown{p}"
     above = row["low"] > 0
     good = above != (row["better"] == "lower")

@@ -12,6 +12,7 @@ from midspec.records import Score
 from midspec.report.scores import ALL, Measured, decimals, margin
 from midspec.stats.claims import gap_closed, holm
 from midspec.stats.intervals import Estimate, difference, rate, wilson
+from midspec.stats.student import LEVEL
 
 Unreadable = Mapping[tuple[str, str], str]  # why, by arm and eval
 Anchors = Mapping[str, tuple[str, str]]  # the base arm and the reference arm, by eval
@@ -110,7 +111,7 @@ class Difference:
     @property
     def adjusted(self) -> bool:
         """Whether it is shown after Holm's correction, which counts all comparisons."""
-        return self.shown and self.p_holm < 0.05
+        return self.shown and self.p_holm < LEVEL
 
     @property
     def claim(self) -> bool:

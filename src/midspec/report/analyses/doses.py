@@ -24,6 +24,7 @@ from midspec.report.scores import Measured, decimals
 from midspec.report.wording import p_value
 from midspec.stats.doses import slope
 from midspec.stats.intervals import Estimate
+from midspec.stats.student import LEVEL
 
 ABOUT = (
     "Arms that differ in their dose alone. The slope is the change in the score for every doubling "
@@ -70,7 +71,7 @@ class Line:
     @property
     def shown(self) -> bool:
         """Whether the score changes with the dose, after correction."""
-        return self.slope.clear and self.p_holm < 0.05
+        return self.slope.clear and self.p_holm < LEVEL
 
 
 # What is dosed: its unit, the arms that have it, and the coordinate.

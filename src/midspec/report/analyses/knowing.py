@@ -21,6 +21,7 @@ from midspec.report.wording import interval, number
 from midspec.stats.claims import holm
 from midspec.stats.intervals import Estimate
 from midspec.stats.ranks import FEWEST, spearman
+from midspec.stats.student import LEVEL
 
 FEW = 10  # arms; under it even a strong correlation has an interval half as wide as the scale
 ABOUT = (
@@ -65,7 +66,7 @@ def knowing(study: Study) -> Section | None:
         said=clearest(
             found,
             "correlation",
-            shown=lambda rows: rows[0].p_holm < 0.05,
+            shown=lambda rows: rows[0].p_holm < LEVEL,
             p=lambda rows: rows[0].p_holm,
             say=_sentence,
         ),
@@ -120,7 +121,7 @@ def _sentence(rows: Sequence[Known]) -> str:
     told = f"rank correlation {number(found.mean)}"
     told += f" {interval(found.low, found.high)}" if not isnan(found.low) else ""
     told += f" ({p_told(row.p_holm)})"
-    shown = "" if row.p_holm < 0.05 else "; none is shown"
+    shown = "" if row.p_holm < LEVEL else "; none is shown"
     if row.arms < FEWEST:
         few = f" With {row.arms} arms there is no interval: any correlation could look like this."
     elif row.arms < FEW:

@@ -31,6 +31,7 @@ from midspec.report.wording import number, p_value
 from midspec.stats.intervals import Estimate, Table, difference
 from midspec.stats.order import kept
 from midspec.stats.power import detectable, spread
+from midspec.stats.student import LEVEL
 
 MOST_APART = 0.05  # share of the larger size; corpora end with a document, not at a token
 ABOUT = (
@@ -69,7 +70,7 @@ class Pair:
     @property
     def shown(self) -> bool:
         """Whether the two differ, after correction."""
-        return self.difference.clear and self.p_holm < 0.05
+        return self.difference.clear and self.p_holm < LEVEL
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from midspec.report.plots import Tile, heat_map
 from midspec.report.scores import Measured, decimals
 from midspec.report.wording import interval, number
 from midspec.stats.intervals import Estimate, difference
+from midspec.stats.student import LEVEL
 
 NONE = "none"
 ABOUT = (
@@ -183,7 +184,7 @@ def _said_match(row: Match) -> str:
         f"({', '.join(row.specs)}; {count(row.groups, 'item')}, {count(row.seeds, 'seed')}; "
         f"{p_told(row.p_holm)})"
     )
-    if not row.advantage.clear or row.p_holm >= 0.05:
+    if not row.advantage.clear or row.p_holm >= LEVEL:
         return (
             f"On {row.eval}, no difference between pairings of one spec and of two is shown: "
             f"{found} {rests}."

@@ -28,6 +28,7 @@ from midspec.report.scores import Measured, decimals
 from midspec.report.wording import p_value
 from midspec.stats.claims import smaller
 from midspec.stats.intervals import Estimate, difference
+from midspec.stats.student import LEVEL
 
 ABOUT = (
     "What an arm with both stages has over the better of the arms with one of them alone. Its "
@@ -67,7 +68,7 @@ class Gain:
     def shown(self) -> bool:
         """Whether there is a gain, after correction for the number of arms and evals."""
         clear = self.gain.high < 0 if self.better == "lower" else self.gain.low > 0
-        return clear and self.p_holm < 0.05
+        return clear and self.p_holm < LEVEL
 
 
 def stacking(study: Study) -> Section | None:
@@ -152,9 +153,9 @@ def _sentence(row: Gain, comparisons: int) -> str:
     found = told(row.gain, row.digits)
     if not row.gain.clear:
         return f"{where}: no stacking gain is shown over {row.best}, the better alone: {found}."
-    if not row.shown and row.p_holm < 0.05:
+    if not row.shown and row.p_holm < LEVEL:
         return f"{where} is worse than {row.best} alone by {found}."
-    sure = "" if row.p_holm < 0.05 else (
+    sure = "" if row.p_holm < LEVEL else (
         f" Among {comparisons} gains that isn’t enough by itself "
         f"(p = {p_value(row.p_holm)} after Holm’s correction)."
     )  # fmt: skip

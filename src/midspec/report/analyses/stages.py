@@ -28,6 +28,7 @@ from midspec.report.charts import Bar, forest
 from midspec.report.scores import Measured, decimals
 from midspec.report.wording import p_value
 from midspec.stats.intervals import Estimate, difference
+from midspec.stats.student import LEVEL
 
 ABOUT = (
     "Each arm against the one that lacks one of its stages and nothing else (where there is none "
@@ -56,7 +57,7 @@ class Added:
     @property
     def shown(self) -> bool:
         """Whether the stage made a difference, after correction."""
-        return self.difference.clear and self.p_holm < 0.05
+        return self.difference.clear and self.p_holm < LEVEL
 
 
 def stages(study: Study) -> Section | None:

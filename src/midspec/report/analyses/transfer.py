@@ -25,6 +25,7 @@ from midspec.report.plots import Tile, heat_map
 from midspec.report.scores import Measured, decimals
 from midspec.report.wording import interval, signed
 from midspec.stats.intervals import Estimate, Table, difference
+from midspec.stats.student import LEVEL
 
 ABOUT = (
     "Each trained arm’s change against the base arm on every value’s eval: its own, framed, and "
@@ -53,7 +54,7 @@ class Moved:
     @property
     def shown(self) -> bool:
         """Whether it moved, after correction."""
-        return self.change.clear and self.p_holm < 0.05
+        return self.change.clear and self.p_holm < LEVEL
 
 
 @dataclass(frozen=True)
