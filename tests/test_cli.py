@@ -129,8 +129,15 @@ def test_running_again_does_only_what_is_missing(finished: Finished, tmp_path: P
 
 def test_plan_knows_what_is_done(finished: Finished) -> None:
     said = finished.call("plan")
-    assert "0 of 14 stages to do" in said.out
-    assert "measured in this store" in said.out
+    assert "0 of 14 stages to do. They took" in said.out
+
+
+def test_plan_reckons_with_the_pace_of_its_store(finished: Finished, tmp_path: Path) -> None:
+    path = finished.path.with_name("one-more.yaml")
+    more = yaml.safe_load(finished.path.read_text("utf-8")) | {"seeds": [0, 1]}
+    path.write_text(yaml.safe_dump(more), "utf-8")
+    assert "measured in this store" in midspec("plan", path, "--store", finished.store).out
+    assert "estimated for" in midspec("plan", path, "--store", tmp_path).out
 
 
 def test_show_prints_what_run_printed(finished: Finished) -> None:

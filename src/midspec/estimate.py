@@ -128,12 +128,17 @@ def stage_seconds(
     """What a finished stage took, or what an unfinished one is likely to take."""
     if stage.done(store):
         return float(read_json(stage.path(store) / "manifest.json").get("seconds", 0))
-    pace = paces.get(stage.inputs["base"].fingerprint()) if "base" in stage.inputs else None
-    if isinstance(stage.config, TuneConfig) and pace:
+    if pace := measured_pace(stage, paces):
         return tokens / pace
     if asks:
         return estimate_seconds(asks, connections)
     return machine_seconds(stage, tokens)
+
+
+def measured_pace(stage: Stage, paces: Mapping[str, float]) -> float | None:
+    """That at which its base model was trained before, of a stage that trains it."""
+    trains = isinstance(stage.config, TuneConfig)
+    return paces.get(stage.inputs["base"].fingerprint()) if trains else None
 
 
 def measured_paces(store: Path) -> dict[str, float]:

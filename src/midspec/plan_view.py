@@ -10,7 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from midspec.console import console
-from midspec.estimate import asks_llm, measured_paces, stage_seconds, stage_tokens, teacher_estimate
+from midspec.estimate import (
+    asks_llm,
+    measured_pace,
+    measured_paces,
+    stage_seconds,
+    stage_tokens,
+    teacher_estimate,
+)
 from midspec.evals.answers import AnswersConfig
 from midspec.evals.estimate import extent
 from midspec.evals.judged import JudgedConfig
@@ -35,7 +42,7 @@ class Reckoned:
     """A stage with what it takes: tokens, seconds, and what it asks of an LLM, if it asks one.
 
     `kind` is what it has in common with those of other seeds, and of an eval with those of other
-    arms.
+    arms; `measured`, whether its time rests on trainings that this store has seen.
     """
 
     stage: Stage
@@ -44,6 +51,7 @@ class Reckoned:
     tokens: int
     seconds: float
     asks: Estimate | None
+    measured: bool
 
 
 def reckon(planned: Plan, store: Path) -> list[Reckoned]:
@@ -58,7 +66,8 @@ def reckon(planned: Plan, store: Path) -> list[Reckoned]:
         asks = teacher_estimate(stage, asked, judges) if not done and asks_llm(stage) else None
         tokens = stage_tokens(stage, store)
         seconds = stage_seconds(stage, tokens, store, paces, asks, asked.connections)
-        found.append(Reckoned(stage, _kind(stage), done, tokens, seconds, asks))
+        measured = measured_pace(stage, paces) is not None
+        found.append(Reckoned(stage, _kind(stage), done, tokens, seconds, asks, measured))
     return found
 
 
@@ -92,11 +101,14 @@ def plan_totals(planned: Plan, found: Sequence[Reckoned], store: Path) -> str:
     lines = [_counts(planned, store)]
     bases = list(dict.fromkeys(arm.base for arm in planned.asked.values() if arm.base))
     trained = [one for one in todo if FLOP.get(one.stage.name) != SCORE_FLOP]
-    lines += [
-        f"{len(todo):,} of {len(found):,} stages to do: {sum(one.tokens for one in trained):,} "
-        f"tokens to train on or write, about {duration(sum(one.seconds for one in todo))} one "
-        f"after the other ({_how(todo, bases, store)})."
-    ]
+    left = f"{len(todo):,} of {len(found):,} stages to do"
+    if not todo:
+        took = duration(sum(one.seconds for one in found))
+        return "\n".join([*lines, f"{left}. They took {took}, one after the other."])
+    lines.append(
+        f"{left}: {sum(one.tokens for one in trained):,} tokens to train on or write, about "
+        f"{duration(sum(one.seconds for one in todo))} one after the other ({_how(todo)})."
+    )
     lines += [
         f"The model {base.name} isn't here yet: {_fetched_by(base.name)} fetches it. Its size is "
         "taken from its name, and folders get their names when it is here."
@@ -181,13 +193,13 @@ def _folder(row: Sequence[Reckoned]) -> str:
     return row[0].stage.path(Path()).name if known else ""
 
 
-def _how(todo: Sequence[Reckoned], bases: Sequence[Source], store: Path) -> str:
+def _how(todo: Sequence[Reckoned]) -> str:
     """On what the time of a plan rests; with GPUs, how long they are busy in all."""
     gpu_seconds = sum(one.seconds * gpus_of(one.stage) for one in todo)
     if gpu_seconds:
         most = max(gpus_of(one.stage) for one in todo)
         gpus = "an H100" if most == 1 else f"{most} H100s"
         return f"estimated for {gpus}, {gpu_seconds / 3600:,.0f} GPU-hours"
-    if measured_paces(store).keys() & {base.fingerprint() for base in bases}:
+    if any(one.measured for one in todo):
         return "measured in this store"
     return f"estimated for {os.cpu_count()} cores"

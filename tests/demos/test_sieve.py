@@ -80,7 +80,7 @@ def sift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sift:
             asker.spent, asker.limits = spent, limits
             yield asker
 
-        monkeypatch.setattr("midspec.demos.sieve.asking", asking)
+        monkeypatch.setattr("midspec.llm.asker.asking", asking)
         path = tmp_path / "spec.md"
         path.write_text(spec, encoding="utf-8")
         folder = Source("rows", rows or whole(tmp_path / "rows", 80))

@@ -109,7 +109,7 @@ def test_the_stage_writes_them_and_what_they_took(
         asker.spent = spent
         yield asker
 
-    monkeypatch.setattr("midspec.evals.questions.asking", asking)
+    monkeypatch.setattr("midspec.llm.asker.asking", asking)
     path = tmp_path / "spec.md"
     path.write_text(PROSE, encoding="utf-8")
     config = QuestionsConfig("old", 12, Teacher("openai-api/fake/writer"), 0, **IDENTITY)

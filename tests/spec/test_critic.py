@@ -50,12 +50,10 @@ def judged(
     left = [a if isinstance(a, str) else json.dumps({"findings": a}) for a in answers]
     asker = FakeAsker({"lint": lambda _: left.pop(0) if len(left) > 1 else left[0]})
 
-    def with_fake(
-        teacher: Teacher, stage: str, spec: str, out: Path, work: Callable[[Any], Any]
-    ) -> Any:
+    def with_fake(llm: Teacher, ledger: Path, work: Callable[[Any], Any]) -> Any:
         return asyncio.run(work(asker)), asker.spent.figures()
 
-    monkeypatch.setattr(critic, "with_teacher", with_fake)
+    monkeypatch.setattr(critic, "asked_of", with_fake)
     tmp_path.mkdir(exist_ok=True)
     path = tmp_path / "s.md"
     path.write_text(SPEC)

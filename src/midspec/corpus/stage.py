@@ -18,8 +18,7 @@ from midspec.corpus.variants import break_spec, ordinary_documents
 from midspec.errors import DataError
 from midspec.files import read_json, read_rows, write_json, write_rows
 from midspec.leaks import LeakFinder
-from midspec.llm.asker import asking_both
-from midspec.llm.ledger import ledger_file
+from midspec.llm.asker import asking_both, ledger_of
 from midspec.llm.settings import Teacher, current_limits
 from midspec.records import Assertion, Clause, Document, Item
 from midspec.run.stage import Source, Stage, Summary
@@ -203,9 +202,7 @@ def _write_with_llm(
         clauses, spec = break_spec(clauses, table, config.draw)
     shelf.said, shelf.max_alike = spec, MAX_ALIKE
     limits = current_limits()
-    ledger = ledger_file(
-        limits.ledger or out / "ledger", "corpus", config.spec, spec, config.teacher
-    )
+    ledger = ledger_of(out, "corpus", config.spec, spec, config.teacher)
 
     async def work() -> None:
         async with asking_both(config.teacher, config.judge, limits, ledger) as (asker, judge):

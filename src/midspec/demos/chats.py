@@ -16,8 +16,7 @@ from midspec.demos.queries import Queries, query_kinds
 from midspec.demos.respond import PROMPT_VERSION, Outcome, Respondent, Verdict, prompt
 from midspec.files import read_json, read_rows, write_json, write_rows
 from midspec.leaks import LeakFinder
-from midspec.llm.asker import Asker, asking_both
-from midspec.llm.ledger import ledger_file
+from midspec.llm.asker import Asker, asking_both, ledger_of
 from midspec.llm.settings import Teacher, current_limits
 from midspec.recipe import ADDED
 from midspec.records import Chat, Clause, Item
@@ -156,9 +155,7 @@ def write_chats(config: ChatsConfig, inputs: Mapping[str, Path], out: Path) -> S
     leaks = LeakFinder(avoid)
     limits, filling = current_limits(), Filling(config.n)
     identity = {"model_name": config.model_name, "provider_name": config.provider_name}
-    ledger = ledger_file(
-        limits.ledger or out / "ledger", "demos", config.spec, spec, config.teacher
-    )
+    ledger = ledger_of(out, "demos", config.spec, spec, config.teacher)
 
     async def work() -> Summary:
         async with asking_both(config.teacher, config.judge, limits, ledger) as (asker, judge):

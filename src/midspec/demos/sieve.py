@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +11,7 @@ from typing import Any
 from midspec.demos.draw import Share, chat_tokens
 from midspec.demos.respond import prompt, render
 from midspec.files import read_rows
-from midspec.llm.asker import Asker, Spent, asking
-from midspec.llm.ledger import ledger_file
+from midspec.llm.asker import Asker, asked_of, ledger_of
 from midspec.llm.read import UnreadableError
 from midspec.llm.settings import Teacher, current_limits
 from midspec.records import Chat, Clause
@@ -138,18 +136,17 @@ def sift(
     name, folder = spec
     clauses = read_rows(folder / "clauses.jsonl", Clause)
     text = (folder / "spec.md").read_text(encoding="utf-8")
-    limits = current_limits()
-    ledger = ledger_file(limits.ledger or out / "ledger", "mix", name, text, judge)
 
-    async def work() -> tuple[list[Verdict], dict[str, object]]:
-        async with asking(judge, limits, ledger, Spent()) as asker:
-            sheet = make_sheet(text, clauses)
-            lister = Lister(asker, sheet, dict(identity), ANY_DRAW, prompt, SIEVE_VERSION)
-            sieve = Sieve(asker, lister, shares)
-            judged = await fill(sieve.outcomes, sieve, asker.spent, limits.min_yield)
-            return sieve.verdicts, {"judged": judged, **asker.spent.figures()}
+    async def work(asker: Asker) -> tuple[list[Verdict], int]:
+        sheet = make_sheet(text, clauses)
+        lister = Lister(asker, sheet, dict(identity), ANY_DRAW, prompt, SIEVE_VERSION)
+        sieve = Sieve(asker, lister, shares)
+        judged = await fill(sieve.outcomes, sieve, asker.spent, current_limits().min_yield)
+        return sieve.verdicts, judged
 
-    return asyncio.run(work())
+    ledger = ledger_of(out, "mix", name, text, judge)
+    (verdicts, judged), figures = asked_of(judge, ledger, work)
+    return verdicts, {"judged": judged, **figures}
 
 
 def _verdict(chat: str, found: dict[str, Any]) -> Verdict:

@@ -18,8 +18,7 @@ from midspec.evals.grader import open_grader
 from midspec.evals.logs import failures
 from midspec.evals.task import ask_of
 from midspec.files import write_rows
-from midspec.llm.asker import Spent, asking
-from midspec.llm.ledger import ledger_file
+from midspec.llm.asker import Spent, asking, ledger_of
 from midspec.llm.settings import Teacher, current_limits
 from midspec.records import Score
 from midspec.run.stage import Source, Stage, Summary
@@ -88,10 +87,9 @@ async def _score(
     """The log with scores: of an eval that is judged through the judge's ledger."""
     if config.judge is None:
         return await score_answers(log, made, None)
-    limits = current_limits()
     name = config.eval.replace("/", "-")
-    ledger = ledger_file(limits.ledger or out / "ledger", "judge", name, "", config.judge)
-    async with asking(config.judge, limits, ledger, spent) as asker:
+    ledger = ledger_of(out, "judge", name, "", config.judge)
+    async with asking(config.judge, current_limits(), ledger, spent) as asker:
         return await score_answers(log, made, open_grader(asker))
 
 

@@ -11,10 +11,9 @@ from midspec import progress
 from midspec.errors import DataError, TeacherError
 from midspec.evals.prompts import PROMPT_VERSION, prompt
 from midspec.files import read_dicts, read_rows, write_rows
-from midspec.llm.asker import Spent, asking
-from midspec.llm.ledger import ledger_file
+from midspec.llm.asker import Asker, asked_of, ledger_of
 from midspec.llm.read import ListItem
-from midspec.llm.settings import Teacher, current_limits
+from midspec.llm.settings import Teacher
 from midspec.records import Clause
 from midspec.run.stage import Stage, Summary
 from midspec.text import NearDuplicates
@@ -79,24 +78,20 @@ def _write(config: QuestionsConfig, inputs: Mapping[str, Path], out: Path) -> Su
     """Write questions.jsonl and failed.jsonl; what nearly repeats another question is left out."""
     spec = (inputs["spec"] / "spec.md").read_text(encoding="utf-8")
     clauses = read_rows(inputs["spec"] / "clauses.jsonl", Clause)
-    limits = current_limits()
-    ledger = ledger_file(
-        limits.ledger or out / "ledger", "questions", config.spec, spec, config.teacher
-    )
     identity = {"model_name": config.model_name, "provider_name": config.provider_name}
 
-    async def work() -> Summary:
-        async with asking(config.teacher, limits, ledger, Spent()) as asker:
-            lister = Lister(
-                asker, make_sheet(spec, clauses), identity, config.draw, prompt, PROMPT_VERSION
-            )
-            questions = await _questions(lister, config.n)
-            write_rows(out / QUESTIONS, questions)
-            write_rows(out / "failed.jsonl", lister.failures)
-            topics = len({question.topic for question in questions})
-            return {"questions": len(questions), "topics": topics, **asker.spent.figures()}
+    async def work(asker: Asker) -> Summary:
+        sheet = make_sheet(spec, clauses)
+        lister = Lister(asker, sheet, identity, config.draw, prompt, PROMPT_VERSION)
+        questions = await _questions(lister, config.n)
+        write_rows(out / QUESTIONS, questions)
+        write_rows(out / "failed.jsonl", lister.failures)
+        topics = len({question.topic for question in questions})
+        return {"questions": len(questions), "topics": topics}
 
-    return asyncio.run(work())
+    ledger = ledger_of(out, "questions", config.spec, spec, config.teacher)
+    told, figures = asked_of(config.teacher, ledger, work)
+    return {**told, **figures}
 
 
 async def _questions(lister: Lister, n: int) -> list[OpenQuestion]:

@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from midspec import progress
 from midspec.errors import TeacherError
 from midspec.files import disk_errors
 from midspec.keys import without_keys
 from midspec.llm.caller import Settings
-from midspec.llm.ledger import Answer, Call, LedgerReader
+from midspec.llm.ledger import Answer, Call, LedgerReader, ledger_file
 from midspec.llm.prices import price_of
-from midspec.llm.settings import Limits, Teacher
+from midspec.llm.settings import Limits, Teacher, current_limits
 
 LONGEST_LINE = 1 << 27  # bytes; an answer that long is no answer
 SCHEMA_PROVIDERS = (  # Inspect sends a response schema to these; servers that refuse it are noticed
@@ -37,6 +37,8 @@ SCHEMA_PROVIDERS = (  # Inspect sends a response schema to these; servers that r
     "openrouter/",
     "azureai/",
 )
+
+Answered = TypeVar("Answered")
 
 
 class NotAnsweredError(Exception):
@@ -236,6 +238,24 @@ class Asker:
         if self.process.stdin:
             self.process.stdin.close()
         await self.process.wait()
+
+
+def ledger_of(out: Path, kind: str, name: str, text: str, llm: object) -> Path:
+    """The ledger of what `llm` answers on a text: with the run's where it keeps any, else in the
+    stage's own folder `out`."""
+    return ledger_file(current_limits().ledger or out / "ledger", kind, name, text, llm)
+
+
+def asked_of(
+    llm: Teacher, ledger: Path, work: Callable[[Asker], Awaitable[Answered]]
+) -> tuple[Answered, dict[str, object]]:
+    """What `work` makes of its questions to one LLM, and what these took."""
+
+    async def run() -> tuple[Answered, dict[str, object]]:
+        async with asking(llm, current_limits(), ledger, Spent()) as asker:
+            return await work(asker), asker.spent.figures()
+
+    return asyncio.run(run())
 
 
 @asynccontextmanager

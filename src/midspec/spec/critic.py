@@ -10,13 +10,13 @@ from typing import Any
 
 from midspec.errors import TeacherError
 from midspec.files import read_rows, write_json, write_rows
-from midspec.llm.asker import Asker
+from midspec.llm.asker import Asker, asked_of, ledger_of
 from midspec.llm.read import UnreadableError
 from midspec.records import Clause
 from midspec.run.stage import Stage, Summary
 from midspec.spec.lint import Finding, Linted
 from midspec.spec.marks import Passage
-from midspec.spec.prompts import AskConfig, ask, prompt, with_teacher
+from midspec.spec.prompts import AskConfig, ask, prompt
 from midspec.text import estimate_tokens, find_quote
 from midspec.write.estimate import Estimate, billed
 from midspec.write.sheet import make_sheet
@@ -120,7 +120,8 @@ def _lint(config: AskConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
 
         return await asyncio.gather(*(one(section.text) for section in sections))
 
-    answers, figures = with_teacher(config.teacher, "lint", text, out, read)
+    ledger = ledger_of(out, "lint", "spec", text, config.teacher)
+    answers, figures = asked_of(config.teacher, ledger, read)
     unread = [answer for answer in answers if isinstance(answer, str)]
     if len(unread) == len(answers):
         raise TeacherError(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from midspec import progress
 from midspec.files import write_rows, write_text
-from midspec.llm.asker import Asker
+from midspec.llm.asker import Asker, asked_of, ledger_of
 from midspec.run.stage import Source, Stage, Summary
 from midspec.spec.additions import GENERAL_WORDS, RULE_WORDS, add, lacking
 from midspec.spec.marking import AT_ONCE, Label, mark, sentences, shown
 from midspec.spec.marks import ADDED, Passage, passages
-from midspec.spec.prompts import AskConfig, prompt, with_teacher
+from midspec.spec.prompts import AskConfig, prompt
 from midspec.spec.read import read_spec
 from midspec.spec.variants import render
 from midspec.text import estimate_tokens
@@ -74,7 +74,8 @@ def _mark(config: AskConfig, inputs: Mapping[str, Path], out: Path) -> Summary:
             marked, labels = await mark(asker, found, identity, config.draw)
         return await add(asker, marked, identity, config.draw), labels
 
-    (made, labels), figures = with_teacher(config.teacher, "marked", raw, out, work)
+    ledger = ledger_of(out, "marked", "spec", raw, config.teacher)
+    (made, labels), figures = asked_of(config.teacher, ledger, work)
     write_text(out / MARKED, render(made))
     write_rows(out / "labels.jsonl", labels)
     return {

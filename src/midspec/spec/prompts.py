@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-from midspec.llm.asker import Asker, Spent, asking
-from midspec.llm.ledger import Call, ledger_file
-from midspec.llm.settings import Teacher, current_limits
-from midspec.run.stage import Summary
+from midspec.llm.asker import Asker
+from midspec.llm.ledger import Call
+from midspec.llm.settings import Teacher
 from midspec.write.judge import ask_judge
 from midspec.write.prompts import Prompts
 
@@ -30,21 +27,6 @@ class AskConfig:
     identity: tuple[tuple[str, str], ...]
     draw: int = 0
     prompt_version: int = PROMPT_VERSION
-
-
-def with_teacher(
-    teacher: Teacher, stage: str, spec: str, out: Path, work: Callable[[Asker], Awaitable[Answered]]
-) -> tuple[Answered, Summary]:
-    """What `work` makes of its questions to the teacher, and what these took; the ledger is the
-    same for all questions of one kind about one spec."""
-    limits = current_limits()
-    ledger = ledger_file(limits.ledger or out / "ledger", stage, "spec", spec, teacher)
-
-    async def run() -> tuple[Answered, Summary]:
-        async with asking(teacher, limits, ledger, Spent()) as asker:
-            return await work(asker), asker.spent.figures()
-
-    return asyncio.run(run())
 
 
 async def ask(

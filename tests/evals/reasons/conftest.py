@@ -69,7 +69,7 @@ def analyse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Analyse:
             asker.spent, asker.limits = spent, limits
             yield asker
 
-        monkeypatch.setattr("midspec.evals.reasons.stage.asking", asking)
+        monkeypatch.setattr("midspec.llm.asker.asking", asking)
         places: dict[str, Source] = {}
         for arm, listed in arms.items():
             rows = [{"id": f"t{n}", "group": g, "text": t} for n, (g, t) in enumerate(listed)]

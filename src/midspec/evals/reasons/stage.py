@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +16,7 @@ from midspec.evals.reasons.shares import differences, shares, with_kinds
 from midspec.evals.reasons.taxonomy import Reason, read_taxonomy, write_taxonomy
 from midspec.evals.reasons.transcripts import Transcript, read_transcripts, spread
 from midspec.files import digest_file, write_json, write_rows
-from midspec.llm.asker import Spent, asking
-from midspec.llm.ledger import ledger_file
+from midspec.llm.asker import Asker, asked_of, ledger_of
 from midspec.llm.settings import Teacher, current_limits
 from midspec.run.stage import Source, Stage, Summary
 
@@ -83,24 +81,20 @@ def _analyse(config: ReasonsConfig, inputs: Mapping[str, Path], out: Path) -> Su
     transcripts = take_transcripts(config, places)
     write_rows(out / "transcripts.jsonl", transcripts)
     readable = [transcript for transcript in transcripts if transcript.text]
-    limits = current_limits()
     named = digest_file(inputs["taxonomy"]) if given else "extracted"
-    folder = limits.ledger or out / "ledger"
     # One ledger for a taxonomy and a judge: an arm that is added is all that is asked about.
-    ledger = ledger_file(folder, "reasons", "taxonomy" if given else "found", named, config.judge)
+    ledger = ledger_of(out, "reasons", "taxonomy" if given else "found", named, config.judge)
 
-    async def work() -> tuple[list[Reason], list[Classified], Summary]:
-        async with asking(config.judge, limits, ledger, Spent()) as asker:
-            reader = Reader(asker, config.draw, limits.min_yield)
-            reasons: list[Reason] = given or []
-            told: Summary = {}
-            if given is None:
-                reasons, told = await _find(reader, config, readable, out)
-            write_taxonomy(out / "taxonomy.yaml", reasons)
-            classified = await classify(reader, reasons, readable, config.per_call)
-            return reasons, classified, {**told, **asker.spent.figures()}
+    async def work(asker: Asker) -> tuple[list[Reason], list[Classified], Summary]:
+        reader = Reader(asker, config.draw, current_limits().min_yield)
+        reasons: list[Reason] = given or []
+        told: Summary = {}
+        if given is None:
+            reasons, told = await _find(reader, config, readable, out)
+        write_taxonomy(out / "taxonomy.yaml", reasons)
+        return reasons, await classify(reader, reasons, readable, config.per_call), told
 
-    reasons, classified, told = asyncio.run(work())
+    (reasons, classified, told), figures = asked_of(config.judge, ledger, work)
     verdicts = _with_empty(transcripts, classified)
     drivers = merge_overlapping(reasons, classified, config.merge_over)
     write_rows(out / "verdicts.jsonl", verdicts)
@@ -113,6 +107,7 @@ def _analyse(config: ReasonsConfig, inputs: Mapping[str, Path], out: Path) -> Su
         "unfounded": sum(len(verdict.unfounded) for verdict in verdicts),
         "reasons": len(drivers),
         **told,
+        **figures,
     }
 
 
