@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tests.arms import Finished
     from tests.shared import Shared
 
-# A shell lets what it starts in the background ignore Ctrl-C, which some tests send.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 # Its conftest imports Playwright, which only the extra "browser" installs (make test-browser).
 collect_ignore = [] if find_spec("playwright") else ["browser"]
 

@@ -129,7 +129,8 @@ def test_running_again_does_only_what_is_missing(finished: Finished, tmp_path: P
 
 def test_plan_knows_what_is_done(finished: Finished) -> None:
     said = finished.call("plan")
-    assert "0 of 14 stages to do. They took" in said.out
+    assert "0 of 14 stages to do: they took" in said.out
+    assert "measured in this store" in said.out
 
 
 def test_plan_reckons_with_the_pace_of_its_store(finished: Finished, tmp_path: Path) -> None:

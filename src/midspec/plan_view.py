@@ -102,12 +102,12 @@ def plan_totals(planned: Plan, found: Sequence[Reckoned], store: Path) -> str:
     bases = list(dict.fromkeys(arm.base for arm in planned.asked.values() if arm.base))
     trained = [one for one in todo if FLOP.get(one.stage.name) != SCORE_FLOP]
     left = f"{len(todo):,} of {len(found):,} stages to do"
-    if not todo:
-        took = duration(sum(one.seconds for one in found))
-        return "\n".join([*lines, f"{left}. They took {took}, one after the other."])
+    took = f"{duration(sum(one.seconds for one in todo or found))} one after the other"
     lines.append(
-        f"{left}: {sum(one.tokens for one in trained):,} tokens to train on or write, about "
-        f"{duration(sum(one.seconds for one in todo))} one after the other ({_how(todo)})."
+        f"{left}: {sum(one.tokens for one in trained):,} tokens to train on or write, about {took} "
+        f"({_how(todo)})."
+        if todo
+        else f"{left}: they took {took} (measured in this store)."
     )
     lines += [
         f"The model {base.name} isn't here yet: {_fetched_by(base.name)} fetches it. Its size is "

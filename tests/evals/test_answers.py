@@ -151,6 +151,7 @@ with limited(Limits(connections=2)):
 """
 
 
+@pytest.mark.usefixtures("heard_signals")
 def test_a_run_that_is_killed_or_stopped_goes_on_without_answering_again(
     api: Scripted, tmp_path: Path
 ) -> None:

@@ -145,6 +145,7 @@ def sleep_until_interrupted(config: Config, inputs: Mapping[str, Path], out: Pat
     raise AssertionError("nobody interrupted it")
 
 
+@pytest.mark.usefixtures("heard_signals")
 def test_a_stage_that_lost_its_lease_is_interrupted(
     tmp_path: Path, quick: pytest.MonkeyPatch
 ) -> None:
