@@ -91,6 +91,24 @@ def test_attention_is_causal_within_each_row_and_its_window(window: int | None) 
 
 
 @pytest.mark.usefixtures("gpu")
+def test_an_earlier_torch_shares_keys_without_being_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In torch 2.11 `varlen_attn` knows no `enable_gqa`; before, it knew no `window_size`."""
+
+    def of_2_11(*given: Any, scale: float, window_size: tuple[int, int]) -> torch.Tensor:
+        return kernel(*given, scale=scale, window_size=window_size, enable_gqa=True)
+
+    monkeypatch.setattr(attention.varlen, "varlen_attn", of_2_11)
+    query, key, value = (torch.randn(1, heads, 3, 8) for heads in (4, 2, 2))
+    starts = torch.tensor([0, 3], dtype=torch.int32)
+    assert varlen_rows(None, query, key, value, None, 0.3, starts, 3)[0].shape == (1, 3, 4, 8)
+    assert varlen._in_torch()
+    monkeypatch.setattr(attention.varlen, "varlen_attn", lambda query, key, is_causal: None)
+    assert not varlen._in_torch()
+
+
+@pytest.mark.usefixtures("gpu")
 def test_packed_rows_have_the_loss_that_each_has_alone(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ token sees another row's. Only models whose one way across tokens is plain atten
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import torch
@@ -57,6 +58,7 @@ def varlen_rows(
     from torch.nn.attention import varlen
 
     query, key, value = (x[0].transpose(0, 1) for x in (query_1HND, key_1KND, value_1KND))
+    shares: dict[str, Any] = {"enable_gqa": True} if "enable_gqa" in _options() else {}
     mixed_NHD: Any = varlen.varlen_attn(
         query,
         key,
@@ -67,7 +69,7 @@ def varlen_rows(
         max_length_q,
         scale=scaling,
         window_size=((sliding_window or 0) - 1, 0),  # −1: as far back as the row goes
-        enable_gqa=True,
+        **shares,
     )
     return mixed_NHD[None], None
 
@@ -96,7 +98,7 @@ def use_varlen(model: Any, resources: Resources) -> bool:
     if resources.attention == "flash":
         raise ConfigError(
             "resources.attention is flash, which takes a CUDA GPU of compute capability 8 or more, "
-            f"precision bf16, a model of type {', '.join(sorted(PLAIN))}, and torch 2.10 or the "
+            f"precision bf16, a model of type {', '.join(sorted(PLAIN))}, and torch 2.11 or the "
             "package flash-attn. Use auto, which falls back to sdpa."
         )
     return False
@@ -109,7 +111,14 @@ def _package() -> bool:
 
 
 def _in_torch() -> bool:
-    from importlib.util import find_spec
+    return "window_size" in _options() and torch.cuda.get_device_capability() >= AMPERE
 
-    there = find_spec("torch.nn.attention.varlen") is not None
-    return there and torch.cuda.get_device_capability() >= AMPERE
+
+def _options() -> frozenset[str]:
+    """What PyTorch's own takes, if it is there. Before it took `enable_gqa`, it let queries share
+    keys without being asked."""
+    try:
+        from torch.nn.attention import varlen
+    except ImportError:
+        return frozenset()
+    return frozenset(signature(varlen.varlen_attn).parameters)
