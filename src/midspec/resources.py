@@ -32,7 +32,7 @@ class Resources:
     its machines, a GPU each; host: HOST or HOST:PORT at which other machines reach the first one.
     sharding: ddp has all weights in each process, fsdp a part of them. precision: of what
     computes; float32 masters are updated in either. tokens_per_pass: how many tokens, padding
-    counted, a process takes at once (2,048 on a CPU and 16,384 elsewhere unless it is set); a step
+    counted, a process takes at once (2,048 on a CPU and 8,192 elsewhere unless it is set); a step
     with more is done in several passes. attention: flash takes rows without padding, on a GPU; auto
     does so where it can.
     """
@@ -56,7 +56,7 @@ class Resources:
     attention: Attention = "auto"
     """`flash`: rows without padding, on a GPU; `auto`: where it can."""
     tokens_per_pass: Count | None = None
-    """That a process takes at once; 2,048 on a CPU, else 16,384."""
+    """That a process takes at once; 2,048 on a CPU, else 8,192."""
 
     @property
     def together(self) -> int:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from midspec.train import loss as module
-from midspec.train.loss import next_token_loss
+from midspec.train.loss import next_token_loss, rows_at_once
 
 VOCABULARY, WIDTH = 50, 16
 
@@ -37,6 +37,14 @@ def test_value_and_gradient_equal_torch_s_across_chunks(
     value, gradient_NE = expected(hidden_NE, head, labels_N)
     torch.testing.assert_close(total.detach(), value)
     torch.testing.assert_close(hidden_NE.grad, gradient_NE)
+
+
+def test_a_gpu_takes_half_a_gigabyte_of_logits_at_once_and_a_cpu_few_rows() -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert rows_at_once(cpu, 128_256) == rows_at_once(cpu, 49_152) == module.CHUNK_ROWS
+    for words in (49_152, 128_256):
+        assert 0.45e9 < 2 * words * rows_at_once(cuda, words) < 0.55e9
+    assert rows_at_once(cuda, 10_000_000) == module.CHUNK_ROWS
 
 
 def test_a_frozen_head_gets_no_gradient_and_a_trained_one_does() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from midspec.errors import DataError, TrainingError
 from midspec.files import read_dicts, read_json, write_rows
@@ -104,6 +105,21 @@ def test_a_training_that_diverges_leaves_the_texts_of_its_last_batch(
     assert str(work / "bad_batch.jsonl") in str(caught.value)
     for row in read_dicts(work / "bad_batch.jsonl"):
         assert re.search(r"What was mended \d+ times has lasted", row["text"])
+
+
+def test_a_gpu_that_is_too_small_is_told_with_what_saves_memory(
+    tiny_model: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 432.00 MiB. GPU 0 has a total capacity of 79 GiB"
+        )
+
+    monkeypatch.setattr("midspec.train.loop.train", full)
+    with pytest.raises(
+        TrainingError, match=r"Tried to allocate 432\.00 MiB\. Use .*gradient_checkpointing: true"
+    ):
+        trained("midtrain", Stage("corpus", documents, 80), tiny_model, store)
 
 
 def test_held_out_texts_are_counted_and_their_loss_is_told(tiny_model: Path, store: Path) -> None:

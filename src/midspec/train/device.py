@@ -33,9 +33,10 @@ def choose_device(resources: Resources | None = None) -> str:
 def most_at_once(resources: Resources) -> int:
     """How many tokens a process takes in one pass.
 
-    On two cores more than 2,048 aren't faster, and each takes 900 KB (docs/performance.md).
+    On two cores more than 2,048 aren't faster, and each takes 900 KB; an 8B model with adapters
+    takes 67 GB of a GPU at 8,192 (docs/performance.md).
     """
-    return resources.tokens_per_pass or (2_048 if choose_device(resources) == "cpu" else 16_384)
+    return resources.tokens_per_pass or (2_048 if choose_device(resources) == "cpu" else 8_192)
 
 
 def check_processes(resources: Resources) -> None:

@@ -7,6 +7,7 @@ import torch
 from midspec.train.elementwise import best_for
 
 CHUNK_ROWS = 256  # 25 MB of logits in bf16; the way back from 512 rows takes 3.4 times as long
+GPU_LOGITS = 2**28  # half a GB; with 256 rows a GPU takes 1.4 to 4 times as long
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
@@ -27,9 +28,10 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             torch.zeros_like(head_VE, dtype=torch.float32) if head_VE.requires_grad else None
         )
         total = torch.zeros((), dtype=torch.float32, device=hidden_NE.device)
-        room_CV = hidden_NE.new_empty(min(CHUNK_ROWS, len(labels_N)), len(head_VE))
-        for start in range(0, len(labels_N), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
+        most = rows_at_once(hidden_NE.device, len(head_VE))
+        room_CV = hidden_NE.new_empty(min(most, len(labels_N)), len(head_VE))
+        for start in range(0, len(labels_N), most):
+            rows = slice(start, start + most)
             labels_C = labels_N[rows]
             logits_CV = torch.mm(hidden_NE[rows], head_VE.T, out=room_CV[: len(labels_C)])
             loss, g_logits_CV = work.cross_entropy(logits_CV, labels_C)
@@ -47,6 +49,11 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         if g_head_VE is not None:
             g_head_VE = (g_head_VE * upstream[0]).to(g_hidden_NE.dtype)
         return g_hidden_NE, g_head_VE, None
+
+
+def rows_at_once(device: torch.device, words: int) -> int:
+    """How many rows of logits over so many words are a chunk."""
+    return CHUNK_ROWS if device.type == "cpu" else max(CHUNK_ROWS, GPU_LOGITS // words)
 
 
 def next_token_loss(

@@ -8,7 +8,7 @@ from random import Random
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
-from midspec.errors import DataError
+from midspec.errors import DataError, TrainingError
 from midspec.files import Row, disk_errors, read_rows
 from midspec.recipe import ADDED
 from midspec.records import Chat, Document
@@ -174,8 +174,10 @@ def adapter_seed(config: TuneConfig) -> int:
 
 
 def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: Encode) -> Summary:
+    import torch
+
     from midspec.train.job import Job
-    from midspec.train.launch import FOLDER, launch
+    from midspec.train.launch import FOLDER, SAVES, launch
     from midspec.train.loop import train
     from midspec.train.model import load_tokenizer, save
     from midspec.train.parallel import Team
@@ -199,7 +201,16 @@ def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: En
     if job.resources.together > 1:
         job = launch(job, examples, out)
     trainable, team = job.open(), Team(job.resources)
-    trained = train(trainable, examples, job.loop, job.seed, pad_id, out, tokenizer.decode, team)
+    try:
+        trained = train(
+            trainable, examples, job.loop, job.seed, pad_id, out, tokenizer.decode, team
+        )
+    except torch.OutOfMemoryError as error:
+        why = str(error).partition(" GPU ")[0]
+        raise TrainingError(
+            f"The GPU is too small for this training: {why} Use {SAVES} "
+            "The same command then goes on from the last checkpoint."
+        ) from error
     save(trainable, out, config.model)
     for folder in (".checkpoint", FOLDER):
         rmtree(out / folder, ignore_errors=True)
