@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup model demo demo-quick test test-model check docs docs-serve gallery test-wheel test-browser browser bench-report bench-corpus bench-demos bench-scoring bench-training bench-memory bench-kills clean
+.PHONY: setup model demo demo-quick test test-model check docs docs-serve gallery test-wheel test-browser test-gpu browser bench-report bench-corpus bench-demos bench-scoring bench-training bench-memory bench-kills clean
 
 setup: .venv/installed
 
@@ -27,6 +27,10 @@ test: setup
 
 test-model: model
 	$(BIN)/python -m pytest -m slow
+
+# Needs a CUDA GPU, and a torch that is built for it.
+test-gpu: setup
+	MIDSPEC_TEST_GPU=1 $(BIN)/python -m pytest -m gpu tests/gpu
 
 # Needs Chromium (Debian: apt-get install chromium), or the one that CHROME names.
 test-browser: browser

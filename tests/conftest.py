@@ -7,6 +7,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(
     HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="false"
 )
+if "MIDSPEC_TEST_GPU" not in os.environ:  # make test-gpu sets it; the others are of a CPU
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import signal
 from collections.abc import Callable, Iterator

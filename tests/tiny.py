@@ -55,8 +55,8 @@ PRINCIPLES = [
 TIERS = ("direct", "implicit", "revealed")
 
 
-def make_model(folder: Path) -> Path:
-    """Save a two-layer Llama with a BPE tokenizer of 500 tokens, as a plain folder."""
+def make_model(folder: Path, **shape: float) -> Path:
+    """Save a Llama of two layers, or of another shape, with a BPE tokenizer of 500 tokens."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -78,18 +78,21 @@ def make_model(folder: Path) -> Path:
         chat_template=CHATML,
     )
     torch.manual_seed(0)
+    usual: dict[str, Any] = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "initializer_range": 0.2,  # ten times the usual: else every logit is near 0
+    }
     config = LlamaConfig(
+        **usual | shape,
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
         tie_word_embeddings=True,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
         pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.2,  # ten times the usual: else every logit is near 0
     )
     LlamaForCausalLM(config).bfloat16().save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -44,6 +44,8 @@ class Run:
     epochs: int = 1
     gradient_checkpointing: bool = False
     stops: bool = False
+    device: str = "cpu"
+    attention: str = "auto"
 
     @property
     def adapter(self) -> AdapterSettings:
@@ -63,23 +65,26 @@ class Run:
     def resources(self, processes: int) -> Resources:
         """Where it is."""
         return Resources(
-            device="cpu",
+            device=self.device,  # type: ignore[arg-type]
             processes=processes,
             sharding=self.sharding,  # type: ignore[arg-type]
             precision=self.precision,  # type: ignore[arg-type]
             tokens_per_pass=self.tokens_per_pass,
             gradient_checkpointing=self.gradient_checkpointing,
+            attention=self.attention,  # type: ignore[arg-type]
         )
 
 
 def go(run: Run, model: Path, work: Path, rank: int = 0, size: int = 1) -> dict[str, Any]:
     """Train in `work`, going on from what lies there: the metrics, and the masters in the end."""
     work.mkdir(parents=True, exist_ok=True)
-    trainable = attach(load_base(model, "cpu", run.resources(size).precision), run.adapter, None, 0)  # type: ignore[arg-type]
+    resources = run.resources(size)
+    device = "cpu" if resources.shards else run.device  # FSDP takes them to the device
+    trainable = attach(load_base(model, device, resources.precision), run.adapter, None, 0)
     private = work.parent / f"private-{work.name}-{rank}" if rank else None
     if private:
         private.mkdir(exist_ok=True)
-    team = Team(run.resources(size), rank, size, private)
+    team = Team(resources, rank, size, private)
     placed: list[Any] = []
     place = Team.place
     Team.place = lambda *given: placed.append(place(*given)) or placed[-1]  # type: ignore[method-assign, func-returns-value]
@@ -96,7 +101,7 @@ def go(run: Run, model: Path, work: Path, rank: int = 0, size: int = 1) -> dict[
         stopped = True
     finally:
         Team.place = place  # type: ignore[method-assign]
-    masters = [whole(master).flatten() for master in placed[-1].masters]
+    masters = [whole(master).flatten().cpu() for master in placed[-1].masters]
     return {
         "metrics": read_metrics(work / FILE),
         "masters": torch.cat(masters).tolist(),
