@@ -18,7 +18,7 @@ count as nothing, so the ceiling can't be reached.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 ARRANGEMENTS = ("apart", "joined")
+LAYERS_ON_GPU = 2  # whose operands are more than its caches hold, and leave room for a model
 HEAD_ROWS = 512  # rows of logits at once, as in train/loss.py
 
 Product = tuple[Tensor, Tensor, Tensor]  # a, b, and where a @ b goes
@@ -105,7 +106,10 @@ class Step:
     is left out: its small products are slower, and would make the peak an easy one.
     """
 
-    def __init__(self, shape: Shape, rows: int, rank: int | None, joined: bool) -> None:
+    def __init__(
+        self, shape: Shape, rows: int, rank: int | None, joined: bool, device: str = "cpu"
+    ) -> None:
+        self.device = device
         self.made: dict[tuple[int, int], Tensor] = {}
         self.flops = rows * self._flops_per_row(shape, rank)
         forward: list[Product] = []
@@ -117,10 +121,10 @@ class Step:
                     ahead, back = self._linear(part, rows, rank, joined)
                     forward += ahead
                     backward = back + backward
-        head_VE = _drawn(shape.V, shape.E)
+        head_VE = self._drawn(shape.V, shape.E)
         for start in range(0, rows, HEAD_ROWS):
             size = min(HEAD_ROWS, rows - start)
-            hidden_CE, logits_CV = _drawn(size, shape.E), self._room(size, shape.V)
+            hidden_CE, logits_CV = self._drawn(size, shape.E), self._room(size, shape.V)
             forward += [
                 (hidden_CE, head_VE.T, logits_CV),
                 (logits_CV, head_VE, self._room(size, shape.E)),
@@ -132,10 +136,16 @@ class Step:
     def seconds(self) -> float:
         """How long all of them take, one after another."""
         with torch.inference_mode():
+            self._wait()
             began = time.perf_counter()
             for a, b, out in self.products:
                 torch.mm(a, b, out=out)
+            self._wait()
             return time.perf_counter() - began
+
+    def _wait(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
 
     @staticmethod
     def _flops_per_row(shape: Shape, rank: int | None) -> int:
@@ -153,14 +163,15 @@ class Step:
         inputs, outputs = part[0][0], sum(o for _, o in part)
         ranks = (rank or 0) * len(part)
         wide = inputs + ranks if joined else inputs
-        x_NK, g_NO, weight_OK = _drawn(rows, wide), _drawn(rows, outputs), _drawn(outputs, wide)
+        x_NK, g_NO = self._drawn(rows, wide), self._drawn(rows, outputs)
+        weight_OK = self._drawn(outputs, wide)
         forward = [(x_NK, weight_OK.T, self._room(rows, outputs))]
         backward = [(g_NO, weight_OK, self._room(rows, wide))]
         if rank is None:
             backward.append((g_NO.T, x_NK, self._room(outputs, inputs)))
             return forward, backward
-        x_NI, a_RI = x_NK[:, :inputs], _drawn(ranks, inputs)
-        extension_NR, g_extension_NR = _drawn(rows, ranks), _drawn(rows, ranks)
+        x_NI, a_RI = x_NK[:, :inputs], self._drawn(ranks, inputs)
+        extension_NR, g_extension_NR = self._drawn(rows, ranks), self._drawn(rows, ranks)
         forward.insert(0, (x_NI, a_RI.T, self._room(rows, ranks)))
         start = 0
         for number, (_, size) in enumerate(part):
@@ -169,7 +180,7 @@ class Step:
             backward.append((g_of_NO.T, of_NR, self._room(size, rank)))
             start += size
         if not joined:
-            b_OR = _drawn(outputs, ranks)
+            b_OR = self._drawn(outputs, ranks)
             forward.append((extension_NR, b_OR.T, self._room(rows, outputs)))
             backward.append((g_NO, b_OR, self._room(rows, ranks)))
         backward += [
@@ -180,19 +191,22 @@ class Step:
 
     def _room(self, rows: int, columns: int) -> Tensor:
         """Where products of this shape go: fresh memory for each would time the memory."""
-        return self.made.setdefault((rows, columns), _drawn(rows, columns))
+        return self.made.setdefault((rows, columns), self._drawn(rows, columns))
 
-
-def _drawn(rows: int, columns: int) -> Tensor:
-    return torch.randn(rows, columns).mul_(0.02).bfloat16()
+    def _drawn(self, rows: int, columns: int) -> Tensor:
+        return torch.randn(rows, columns, device=self.device).mul_(0.02).bfloat16()
 
 
 class Peak:
     """The bf16 peak at a model's shapes: FLOP a second over a step's products, in two arrangements
     of which the faster one counts."""
 
-    def __init__(self, shape: Shape, rows: int, rank: int | None) -> None:
-        self.steps = {name: Step(shape, rows, rank, name == "joined") for name in ARRANGEMENTS}
+    def __init__(self, shape: Shape, rows: int, rank: int | None, device: str = "cpu") -> None:
+        if device == "cuda":
+            shape = replace(shape, L=min(shape.L, LAYERS_ON_GPU))
+        self.steps = {
+            name: Step(shape, rows, rank, name == "joined", device) for name in ARRANGEMENTS
+        }
         self.measure(1)
 
     def measure(self, passes: int = 3) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""TRL's `SFTTrainer` in its fastest settings that keep documents apart, on a CPU.
+"""TRL's `SFTTrainer` in its fastest settings that keep documents apart.
 
 It runs in a process of its own, so that it has nothing of what this project's loop sets.
 """
@@ -45,7 +45,12 @@ class Peer:
     """One trainer, whose `pace` can be measured again and again."""
 
     def __init__(
-        self, folder: Path, way: Way, adapter: AdapterSettings, data: Sequence[Example]
+        self,
+        folder: Path,
+        way: Way,
+        adapter: AdapterSettings,
+        data: Sequence[Example],
+        device: str = "cpu",
     ) -> None:
         from datasets import Dataset, disable_progress_bars
         from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
@@ -65,7 +70,7 @@ class Peer:
             model = _with_adapter(model, adapter, way.adapters)
         arguments = SFTConfig(
             output_dir=str(Path(tempfile.gettempdir()) / "midspec-bench-peer"),
-            use_cpu=True,
+            use_cpu=device == "cpu",
             bf16=way.autocast,
             per_device_train_batch_size=way.rows,
             num_train_epochs=1,
@@ -98,7 +103,8 @@ class Peer:
     def keeps_apart(self) -> bool:
         """Whether the log-probabilities of packed documents stay the same, bit for bit, when the
         first of their row is replaced by another text of the same length."""
-        for inputs in self.trainer.get_train_dataloader():
+        for batch in self.trainer.get_train_dataloader():
+            inputs = self.trainer._prepare_inputs(batch)
             starts = (inputs["position_ids"][0] == 0).nonzero().flatten().tolist()
             if len(starts) > 1:
                 changed = dict(inputs, input_ids=inputs["input_ids"].clone())
@@ -119,7 +125,9 @@ class Peer:
         return scores
 
 
-def fastest(folder: Path, adapter: AdapterSettings, data: Sequence[Example]) -> Peer:
+def fastest(
+    folder: Path, adapter: AdapterSettings, data: Sequence[Example], device: str = "cpu"
+) -> Peer:
     """The fastest way of training on such data; each that is tried is printed with its pace.
 
     One setting after another on a few rows: types, then rows to a batch while more are faster, then
@@ -127,40 +135,48 @@ def fastest(folder: Path, adapter: AdapterSettings, data: Sequence[Example]) -> 
     then run over all rows, which warms them up as well.
     """
     longest = max(len(row.ids) for row in data)
+    fewest, fewer, more = (2, (1,), (4, 8)) if device == "cpu" else (16, (8, 4), (32, 64))
 
     def tried(way: Way) -> float:
         some = _middle(data, 2 * way.rows + 2) if way.packed is None else data[::3]
-        peer = Peer(folder, way, adapter, some)
-        apart = way.packed is None or peer.keeps_apart()
-        found = peer.pace() if apart else 0.0
-        told = f"{found:.0f} tokens/s" if apart else "documents see each other"
+        try:
+            peer = Peer(folder, way, adapter, some, device)
+            apart = way.packed is None or peer.keeps_apart()
+            found = peer.pace() if apart else 0.0
+            told = f"{found:.0f} tokens/s" if apart else "documents see each other"
+        except torch.OutOfMemoryError:
+            found, told = 0.0, "out of memory"
         print(f"TRL, {way}: {told}", flush=True)
         return found
 
     own = "float32" if adapter.method == "lora" else ""
     types = [
-        Way("bfloat16", own, autocast=True),
-        Way("bfloat16", own),
-        Way("float32", own, autocast=True),
+        Way("bfloat16", own, autocast=True, rows=fewest),
+        Way("bfloat16", own, rows=fewest),
+        Way("float32", own, autocast=True, rows=fewest),
     ]
     if own:
-        types.append(Way("bfloat16", "bfloat16"))
+        types.append(Way("bfloat16", "bfloat16", rows=fewest))
     paces = {way: tried(way) for way in types}
     best = max(paces, key=paces.__getitem__)
-    for sizes in ((1,), (4, 8)):
+    for sizes in (fewer, more):
         for rows in sizes:
             way = replace(best, rows=rows)
             paces[way] = tried(way)
             if paces[way] < max(paces.values()):
                 break
     best = max(paces, key=paces.__getitem__)
+    long_rows = 1 if device == "cpu" else best.rows
     for way in (
         replace(best, attention="eager"),
-        replace(best, rows=1, packed=longest),
-        replace(best, rows=1, packed=2 * longest),
+        replace(best, rows=long_rows, packed=longest),
+        replace(best, rows=long_rows, packed=2 * longest),
     ):
         paces[way] = tried(way)
-    finals = [Peer(folder, way, adapter, data) for way in sorted(paces, key=paces.__getitem__)[-2:]]
+    finals = [
+        Peer(folder, way, adapter, data, device)
+        for way in sorted(paces, key=paces.__getitem__)[-2:]
+    ]
     whole = [peer.pace() for peer in finals]
     for peer, found in zip(finals, whole, strict=True):
         print(f"TRL over all rows, {peer.way}: {found:.0f} tokens/s", flush=True)
@@ -170,9 +186,11 @@ def fastest(folder: Path, adapter: AdapterSettings, data: Sequence[Example]) -> 
 _chosen: list[Peer] = []  # in the peer's own process
 
 
-def choose(folder: Path, adapter: AdapterSettings, data: Sequence[Example]) -> str:
+def choose(
+    folder: Path, adapter: AdapterSettings, data: Sequence[Example], device: str = "cpu"
+) -> str:
     """Find and keep the fastest way in this process; returns what it is."""
-    _chosen[:] = [fastest(folder, adapter, data)]
+    _chosen[:] = [fastest(folder, adapter, data, device)]
     return str(_chosen[0].way)
 
 
@@ -213,7 +231,9 @@ def _clock(base: Any) -> Any:
         def on_train_begin(self, *_: Any, **__: Any) -> None:
             self.ends: list[tuple[float, int]] = []
 
-        def on_step_end(self, *_: Any, **__: Any) -> None:
+        def on_step_end(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            if state.global_step in (1, state.max_steps) and torch.cuda.is_available():
+                torch.cuda.synchronize()  # between them it may run ahead
             self.ends.append((time.monotonic(), self.trainer._total_train_tokens))
 
         def pace(self) -> float:
