@@ -98,7 +98,7 @@ def test_heads_are_turned_and_grouped_and_their_gradients_turned_back(work: Elem
     )
     ours = cast(rows_NO.detach(), work)
     turns = work.angles(cos_TD, sin_TD, ours)
-    found = work.heads_forward(ours, turns, SHAPE)
+    found = work.heads_forward(ours, turns, SHAPE, ours.new_empty)
     for one, other in zip(found, expected, strict=True):
         close(one, other.detach())
     up = [draw(*one.shape, seed=n) for n, one in enumerate(expected)]
@@ -128,7 +128,8 @@ def test_attention_sees_nothing_to_come_and_its_gradient_is_autograd_s(work: Ele
     up = draw(*expected.shape, seed=2)
     expected.backward(up)
     assert scores.grad is not None
-    weights = work.attend(cast(q, work), cast(k, work), 0.25, SHAPE)
+    q, k = cast(q, work), cast(k, work)
+    weights = work.attend(q, k, 0.25, SHAPE, q.new_empty)
     close(weights, expected.detach())
     assert (weights[:, later] == 0).all()
     close(work.attend_backward(cast(up, work), weights, SHAPE), scores.grad)

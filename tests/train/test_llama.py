@@ -127,10 +127,34 @@ def test_layers_of_one_input_without_adapters_are_one_product() -> None:
     x = torch.randn(5, 6)
     expected = torch.cat([layer(x) for layer in layers], dim=1)
     joined = Joined(layers)
-    torch.testing.assert_close(joined.forward(x), expected)
+    torch.testing.assert_close(joined.forward(x, x.new_empty), expected)
     torch.testing.assert_close(
-        joined.forward(x, torch.ones(5, 6)), expected + 1, rtol=1e-5, atol=1e-6
+        joined.forward(x, x.new_empty, torch.ones(5, 6)), expected + 1, rtol=1e-5, atol=1e-6
     )
+
+
+def test_steps_of_other_lengths_leave_nothing_behind(tmp_path: Path) -> None:
+    """Their memory is that of the steps before; values and gradients are those of fresh memory."""
+    folder = model_with_groups(tmp_path)
+    used = trainable(folder)
+    fast = fast_decoder(causal(used), 8)
+    for length in (5, 8, 3, 8, 5):
+        ids = torch.randint(0, 60, (2, length), generator=torch.Generator().manual_seed(length))
+        fresh = trainable(folder)
+        hidden, gradients = pass_both_ways(used, fast, ids)
+        expected, wanted = pass_both_ways(fresh, fast_decoder(causal(fresh), 8), ids)
+        assert torch.equal(hidden, expected)
+        assert all(map(torch.equal, gradients, wanted))
+        assert len(gradients) == len(wanted) > 0
+
+
+def test_a_backward_pass_whose_memory_is_taken_is_refused(tmp_path: Path) -> None:
+    fast = fast_decoder(causal(trainable(model_with_groups(tmp_path))), 8)
+    assert fast
+    first, second = (fast(torch.full((1, 4), token)).sum() for token in (1, 2))
+    second.backward()
+    with pytest.raises(RuntimeError, match="another forward pass"):
+        first.backward()
 
 
 @pytest.mark.parametrize(

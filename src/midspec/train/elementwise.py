@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
+from midspec.train.rooms import Room
+
 
 class Shape(NamedTuple):
     """B rows of T tokens; K keys, G queries a key, heads of D."""
@@ -25,7 +27,8 @@ class Shape(NamedTuple):
 
 
 class Elementwise(Protocol):
-    """What llama.py asks for; `also` is what flows into the same place from elsewhere."""
+    """What llama.py asks for; `also` is what flows into the same place from elsewhere, `room` where
+    what is kept for the backward pass may be written."""
 
     def angles(self, cos_TD: Tensor, sin_TD: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Rotary positions in the form that `heads_forward` and `heads_backward` take."""
@@ -47,7 +50,7 @@ class Elementwise(Protocol):
         """The gradients of gate and up, side by side."""
 
     def heads_forward(
-        self, rows_NO: Tensor, angles: tuple[Tensor, Tensor], shape: Shape
+        self, rows_NO: Tensor, angles: tuple[Tensor, Tensor], shape: Shape, room: Room
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Rows of queries, keys and values as turned queries (B·K, G·T, D), turned keys, values."""
 
@@ -66,7 +69,7 @@ class Elementwise(Protocol):
     def to_groups(self, rows_NI: Tensor, shape: Shape) -> Tensor:
         """Rows as (B·K, G·T, D)."""
 
-    def attend(self, q: Tensor, k: Tensor, scaling: float, shape: Shape) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, scaling: float, shape: Shape, room: Room) -> Tensor:
         """How much each query takes of each key, none of those to come (B·K, G·T, T)."""
 
     def attend_backward(self, g: Tensor, weights: Tensor, shape: Shape) -> Tensor:
@@ -127,7 +130,7 @@ class Plain:
         return out_NF
 
     def heads_forward(
-        self, rows_NO: Tensor, angles: tuple[Tensor, Tensor], shape: Shape
+        self, rows_NO: Tensor, angles: tuple[Tensor, Tensor], shape: Shape, room: Room
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries that share a key stand together, so that they share a product."""
         B, T, K, G, D = shape
@@ -170,7 +173,7 @@ class Plain:
         B, T, K, G, D = shape
         return rows_NI.view(B, T, K, G, D).permute(0, 2, 3, 1, 4).reshape(B * K, G * T, D)
 
-    def attend(self, q: Tensor, k: Tensor, scaling: float, shape: Shape) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, scaling: float, shape: Shape, room: Room) -> Tensor:
         """What is to come is hidden by a kept table of −∞."""
         bias = _causal(shape.T, shape.G, q.dtype, str(q.device))
         return torch.softmax(torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scaling), dim=-1)

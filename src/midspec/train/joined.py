@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from midspec.train.rooms import Room
+
 
 class Joined:
     """Linear layers that read one input, as one product with their adapters.
@@ -41,20 +43,21 @@ class Joined:
             row, rank = row + size, rank + own
         self.parameters = [p for adapter in self.adapters if adapter for p in adapter[:2]]
 
-    def room(self, rows: int) -> Tensor:
+    def extended(self, rows: int, room: Room) -> Tensor:
         """An empty input with its extension."""
-        return self.table_OK.new_empty(rows, self.table_OK.shape[1])
+        return room(rows, self.table_OK.shape[1])
 
-    def forward(self, x_NK: Tensor, residual_NO: Tensor | None = None) -> Tensor:
+    def forward(self, x_NK: Tensor, room: Room, residual_NO: Tensor | None = None) -> Tensor:
         """The outputs of all layers side by side; fills in the extension of `x_NK`."""
         if self.blocks:
             own_NI, extension_NR = x_NK[:, : self.inputs], x_NK[:, self.inputs :]
             torch.addmm(
                 extension_NR, own_NI, self.a_RI.T, beta=0, alpha=self.scale, out=extension_NR
             )
+        out_NO = room(len(x_NK), len(self.table_OK))
         if residual_NO is None:
-            return torch.mm(x_NK, self.table_OK.T)
-        return torch.addmm(residual_NO, x_NK, self.table_OK.T)
+            return torch.mm(x_NK, self.table_OK.T, out=out_NO)
+        return torch.addmm(residual_NO, x_NK, self.table_OK.T, out=out_NO)
 
     def backward(
         self, g_NO: Tensor, x_NK: Tensor, to_input: bool = True

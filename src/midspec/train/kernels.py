@@ -21,6 +21,7 @@ from torch import Tensor
 
 from midspec.train.compiling import COMPILERS, compile_kernels, which_flags
 from midspec.train.elementwise import Shape
+from midspec.train.rooms import Room
 
 
 @cache
@@ -94,12 +95,11 @@ class Kernels:
         return out_NF
 
     def heads_forward(
-        self, rows_NO: Tensor, angles: tuple[Tensor, Tensor], shape: Shape
+        self, rows_NO: Tensor, angles: tuple[Tensor, Tensor], shape: Shape, room: Room
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One pass."""
         B, T, K, G, D = shape
-        q = rows_NO.new_empty(B * K, G * T, D)
-        k, v = rows_NO.new_empty(B * K, T, D), rows_NO.new_empty(B * K, T, D)
+        q, k, v = room(B * K, G * T, D), room(B * K, T, D), room(B * K, T, D)
         self.library.heads_forward(*_at(rows_NO, q, k, v, *angles), *_longs(*shape))
         return q, k, v
 
@@ -128,9 +128,9 @@ class Kernels:
         self.library.regroup(*_at(grouped, rows_NI), *_longs(*shape, rows_NI.stride(0), 0))
         return grouped
 
-    def attend(self, q: Tensor, k: Tensor, scaling: float, shape: Shape) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, scaling: float, shape: Shape, room: Room) -> Tensor:
         """A row's softmax is over what its query sees."""
-        scores = torch.bmm(q, k.transpose(1, 2))
+        scores = torch.bmm(q, k.transpose(1, 2), out=room(*q.shape[:2], shape.T))
         self.library.softmax_forward(
             *_at(scores), *_longs(scores.numel() // shape.T, shape.T), c_float(scaling)
         )

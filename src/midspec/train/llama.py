@@ -19,6 +19,7 @@ from torch import Tensor
 from midspec.train.blocks import Blocks
 from midspec.train.elementwise import Shape, best_for, turn
 from midspec.train.joined import Joined
+from midspec.train.rooms import Room, Rooms
 
 KeysValues = tuple[Tensor, Tensor]
 FORMS = {"llama", "mistral"}
@@ -51,37 +52,45 @@ class Layer:
         joined = (self.qkv, self.out, self.gate_up, self.down)
         self.parameters = [p for part in joined for p in part.parameters]
         self.work = best_for(self.qkv.table_OK)
+        self.rooms = Rooms(self.qkv.table_OK)
 
     def shape(self, rows: int, tokens: int) -> Shape:
         """Of a batch."""
         return Shape(rows, tokens, self.K, self.H // self.K, self.D)
 
     def forward(
-        self, x_NE: Tensor, shape: Shape, angles: tuple[Tensor, Tensor]
+        self, x_NE: Tensor, shape: Shape, angles: tuple[Tensor, Tensor], room: Room | None = None
     ) -> tuple[Tensor, list[Tensor]]:
         """The layer's output, and what its backward pass needs."""
-        seen_NK, scale_N1 = self._normed(x_NE, self.before, self.qkv)
-        q, k, v = self.work.heads_forward(self.qkv.forward(seen_NK), angles, shape)
-        weights = self.work.attend(q, k, self.scaling, shape)
-        mixed_NK = self.out.room(len(x_NE))
+        room = room or x_NE.new_empty
+        seen_NK, scale_N1 = self._normed(x_NE, self.before, self.qkv, room)
+        rows_NO = self.qkv.forward(seen_NK, x_NE.new_empty)
+        q, k, v = self.work.heads_forward(rows_NO, angles, shape, room)
+        weights = self.work.attend(q, k, self.scaling, shape, room)
+        mixed_NK = self.out.extended(len(x_NE), room)
         self.work.to_rows(weights @ v, mixed_NK[:, : self.out.inputs], shape)
-        middle_NE = self.out.forward(mixed_NK, x_NE)
-        y_NE, kept = self._mlp(middle_NE)
+        middle_NE = self.out.forward(mixed_NK, room, x_NE)
+        y_NE, kept = self._mlp(middle_NE, room)
         return y_NE, [
             x_NE, scale_N1, seen_NK, q, k, v, weights, mixed_NK, middle_NE, *kept,
         ]  # fmt: skip
 
-    def _mlp(self, x_NE: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def _mlp(
+        self, x_NE: Tensor, room: Room
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
         """What the second half makes of its input, and what its backward pass needs."""
-        read_NK, scale_N1 = self._normed(x_NE, self.between, self.gate_up)
-        gate_up_NF = self.gate_up.forward(read_NK)
-        lifted_NK = self.down.room(len(x_NE))
+        read_NK, scale_N1 = self._normed(x_NE, self.between, self.gate_up, room)
+        gate_up_NF = self.gate_up.forward(read_NK, room)
+        lifted_NK = self.down.extended(len(x_NE), room)
         self.work.gate_forward(gate_up_NF, lifted_NK[:, : self.down.inputs])
-        return self.down.forward(lifted_NK, x_NE), (scale_N1, read_NK, gate_up_NF, lifted_NK)
+        y_NE = self.down.forward(lifted_NK, room, x_NE)
+        return y_NE, (scale_N1, read_NK, gate_up_NF, lifted_NK)
 
-    def _normed(self, x_NE: Tensor, norm: Norm, reader: Joined) -> tuple[Tensor, Tensor]:
+    def _normed(
+        self, x_NE: Tensor, norm: Norm, reader: Joined, room: Room
+    ) -> tuple[Tensor, Tensor]:
         """The normalised input of a joined product, with room for its extension."""
-        read_NK = reader.room(len(x_NE))
+        read_NK = reader.extended(len(x_NE), room)
         scale_N1 = self.work.norm_forward(
             x_NE, norm.weight_E, norm.epsilon, read_NK[:, : reader.inputs]
         )
@@ -99,8 +108,9 @@ class Layer:
 
         `earlier` are the keys and values of what stands before every block.
         """
-        seen_NK, _ = self._normed(x_NE, self.before, self.qkv)
-        heads = self.qkv.forward(seen_NK).view(1, len(x_NE), self.H + 2 * self.K, self.D)
+        room = x_NE.new_empty
+        seen_NK, _ = self._normed(x_NE, self.before, self.qkv, room)
+        heads = self.qkv.forward(seen_NK, room).view(1, len(x_NE), self.H + 2 * self.K, self.D)
         turned = self.H + self.K
         count, longest = blocks.place_FL.shape
         shape = self.shape(count, longest)
@@ -124,9 +134,9 @@ class Layer:
         weights = torch.softmax(weights.float(), dim=-1).to(q.dtype)
         mixed_FI = q.new_empty(count * longest, self.out.inputs)
         self.work.to_rows(weights @ values, mixed_FI, shape)
-        mixed_NK = self.out.room(len(x_NE))
+        mixed_NK = self.out.extended(len(x_NE), room)
         mixed_NK[:, : self.out.inputs] = mixed_FI[blocks.back_N]
-        return self._mlp(self.out.forward(mixed_NK, x_NE))[0], (k, v)
+        return self._mlp(self.out.forward(mixed_NK, room, x_NE), room)[0], (k, v)
 
     def backward(
         self,
@@ -176,13 +186,14 @@ class _Pass(torch.autograd.Function):
         sin_TD: Tensor,
         *parameters: Tensor,
     ) -> Tensor:
-        y_NE, kept = layer.forward(x_NE, shape, (cos_TD, sin_TD))
-        ctx.layer, ctx.shape = layer, shape
+        y_NE, kept = layer.forward(x_NE, shape, (cos_TD, sin_TD), layer.rooms.begin())
+        ctx.layer, ctx.shape, ctx.number = layer, shape, layer.rooms.passes
         ctx.save_for_backward(cos_TD, sin_TD, *kept)
         return y_NE
 
     @staticmethod
     def backward(ctx: Any, *upstream: Any) -> tuple[Tensor | None, ...]:
+        ctx.layer.rooms.check(ctx.number)
         cos_TD, sin_TD, *kept = ctx.saved_tensors
         g_x_NE, gradients = ctx.layer.backward(
             upstream[0].contiguous(), kept, ctx.shape, (cos_TD, sin_TD), ctx.needs_input_grad[0]
