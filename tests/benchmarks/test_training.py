@@ -48,3 +48,9 @@ def test_ratio_and_share_are_taken_in_each_round() -> None:
     assert found["ceiling_fraction"] == 0.5
     assert found["peak_gflops"] == 400
     assert summary([slow, fast, fast])["ceiling_fraction"] == 0.25
+
+
+def test_without_the_peer_there_is_no_ratio() -> None:
+    found = summary([Round(300, None, 4e11, 600)])
+    assert found["peer_tokens_per_second"] is found["ratio"] is None
+    assert (found["tokens_per_second"], found["ceiling_fraction"]) == (300, 0.5)

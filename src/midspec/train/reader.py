@@ -136,7 +136,7 @@ class PlainReader:
             for layer, (keys, values) in enumerate(beginning):
                 cache.update(keys, values, layer)
         device = self.model.device
-        with torch.inference_mode(), _sound(self.model):
+        with torch.inference_mode(), _sound_attention(self.model):
             states_1NE: Tensor = self.model.get_decoder()(
                 input_ids=torch.tensor([ids], device=device),
                 position_ids=torch.tensor([positions], device=device),
@@ -147,7 +147,7 @@ class PlainReader:
         return states_1NE[0]
 
 
-def _sound(model: PreTrainedModel) -> AbstractContextManager[None]:
+def _sound_attention(model: PreTrainedModel) -> AbstractContextManager[None]:
     """Without a kernel of PyTorch's that gets the last of 32n + 1 tokens wrong on a GPU, where all
     heads share one key and there is a mask (pytorch/pytorch#191937)."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
