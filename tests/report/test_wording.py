@@ -52,7 +52,7 @@ def test_the_verdict_needs_every_difference() -> None:
         contrast(-0.05, 0.03, 0.11, against="msm-affordability"),
     )
     assert headline([shown, shown])[0] == (
-        "The claim is shown: all 2 paired differences are above zero."
+        "The claim is shown: both paired differences are above zero."
     )
     assert headline([shown, null])[0] == (
         "The claim is not shown: 1 of 2 paired differences is above zero."
@@ -67,11 +67,11 @@ def test_where_lower_is_better_the_claim_is_that_the_arm_is_below() -> None:
     less = contrast(-0.3, -0.2, -0.1, better="lower")
     more = contrast(0.1, 0.2, 0.3, better="lower")
     assert (
-        headline([less, less])[0] == "The claim is shown: all 2 paired differences are below zero."
+        headline([less, less])[0] == "The claim is shown: both paired differences are below zero."
     )
     assert "1 of 2 paired differences is below zero" in headline([less, more])[0]
     assert (
-        "all 2 paired differences are on the claimed side of zero"
+        "both paired differences are on the claimed side of zero"
         in (headline([less, contrast(0.1, 0.2, 0.3)])[0])
     )
 

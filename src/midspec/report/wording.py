@@ -82,7 +82,8 @@ def _verdict(rows: Sequence[Difference]) -> str:
     if len({row.better == "lower" for row in rows}) > 1:
         where = "on the claimed side of zero"
     if shown == len(rows):
-        return f"The claim is shown: all {shown} paired differences are {where}."
+        every = "both" if shown == 2 else f"all {shown}"
+        return f"The claim is shown: {every} paired differences are {where}."
     verb = "are" if shown > 1 else "is"
     found = f"{shown or 'none'} of {len(rows)} paired differences {verb} {where}"
     # One that can be read and isn't shown is enough to say that the claim isn't.
