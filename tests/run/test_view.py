@@ -120,6 +120,8 @@ def test_of_a_long_training_only_the_last_rows_are_sent_again(
 
     def add() -> None:
         until(lambda: len(training.steps_seen()) == training.steps)
+        assert {*wrote} == {"000000", "000001"}
+        wrote.clear()
         work = training.here.opened() / ".work" / training.name
         with open(work / FILE, "a") as file:
             file.write('{"step": 96, "loss": 1.0}\n{"step": 97, "lo')
@@ -128,7 +130,7 @@ def test_of_a_long_training_only_the_last_rows_are_sent_again(
     monkeypatch.setattr(Bucket, "write", count)
     training.during = add
     assert training.go() == []
-    assert wrote == ["000000", "000001", "000001"]
+    assert wrote == ["000001"]
 
 
 def test_what_a_killed_process_had_sent_beyond_its_checkpoint_goes(training: Training) -> None:
