@@ -94,7 +94,7 @@ def test_attention_is_causal_within_each_row_and_its_window(window: int | None) 
 def test_an_earlier_torch_shares_keys_without_being_told_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In torch 2.11 `varlen_attn` knows no `enable_gqa`; before, it knew no `window_size`."""
+    """In torch 2.11 `varlen_attn` knows no `enable_gqa`; one without `window_size` isn't used."""
 
     def of_2_11(*given: Any, scale: float, window_size: tuple[int, int]) -> torch.Tensor:
         return kernel(*given, scale=scale, window_size=window_size, enable_gqa=True)
