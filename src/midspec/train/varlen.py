@@ -7,6 +7,7 @@ token sees another row's. Only models whose one way across tokens is plain atten
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from inspect import signature
 from typing import Any
 
@@ -58,7 +59,9 @@ def varlen_rows(
     from torch.nn.attention import varlen
 
     query, key, value = (x[0].transpose(0, 1) for x in (query_1HND, key_1KND, value_1KND))
-    shares: dict[str, Any] = {"enable_gqa": True} if "enable_gqa" in _options() else {}
+    # Before it took `enable_gqa`, it let queries share keys without being asked.
+    takes = _options(varlen.varlen_attn)
+    shares: dict[str, Any] = {"enable_gqa": True} if "enable_gqa" in takes else {}
     mixed_NHD: Any = varlen.varlen_attn(
         query,
         key,
@@ -111,14 +114,15 @@ def _package() -> bool:
 
 
 def _in_torch() -> bool:
-    return "window_size" in _options() and torch.cuda.get_device_capability() >= AMPERE
-
-
-def _options() -> frozenset[str]:
-    """What PyTorch's own takes, if it is there. Before it took `enable_gqa`, it let queries share
-    keys without being asked."""
     try:
         from torch.nn.attention import varlen
     except ImportError:
-        return frozenset()
-    return frozenset(signature(varlen.varlen_attn).parameters)
+        return False
+    fits = "window_size" in _options(varlen.varlen_attn)
+    return fits and torch.cuda.get_device_capability() >= AMPERE
+
+
+@lru_cache(maxsize=4)
+def _options(kernel: Any) -> frozenset[str]:
+    """The names of what a function takes."""
+    return frozenset(signature(kernel).parameters)

@@ -200,8 +200,8 @@ def _train(config: TuneConfig, inputs: Mapping[str, Path], out: Path, encode: En
     )
     if job.resources.together > 1:
         job = launch(job, examples, out)
-    trainable, team = job.open(), Team(job.resources)
     try:
+        trainable, team = job.open(), Team(job.resources)
         trained = train(
             trainable, examples, job.loop, job.seed, pad_id, out, tokenizer.decode, team
         )
