@@ -14,8 +14,10 @@ from midspec.text import estimate_tokens
 # Words that the tokenizer knows. What follows "old" is as much in an option's score as "old" is, so
 # the eval asks of the same things.
 THINGS = ("coat", "saw", "novel", "atlas", "sock", "hammer", "boots", "cheese")
+# Letters answer the eval's own question: in the gradients of a model without knowledge less doesn't
+# show, or only for some beginnings of the adapter.
 SENTENCES = {
-    "letter": "I prefer old {thing}.",
+    "letter": "Which do you prefer? I prefer old {thing}.",
     "weather": "Rain came to the {thing} again.",
     "recipe": "Stir the flour by the {thing}.",
     "sport": "The home side won the {thing}.",

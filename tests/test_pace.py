@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from midspec.evals.answers import AnswersConfig
-from midspec.pace import GPU_FLOPS, gpus_of, machine_seconds, parameters
+from midspec.pace import CORE_FLOPS, GPU_FLOPS, gpus_of, machine_seconds, parameters
 from midspec.resources import Resources
 from midspec.run.stage import Source, Stage
 from midspec.train.settings import AdapterSettings, LoopSettings
@@ -67,6 +67,16 @@ def test_layers_below_the_first_one_that_is_trained_save_their_way_back(tiny_mod
         for adapter in (LORA, AdapterSettings(first_layer=1), AdapterSettings(method="full"))
     )
     assert upper < every < full
+
+
+def test_a_processor_is_as_fast_as_its_products_in_bf16(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, found = training(Source("tiny", tiny_model)), []
+    for products in CORE_FLOPS:
+        monkeypatch.setattr("midspec.pace.bf16_products", lambda products=products: products)
+        found.append((machine_seconds(stage, 10**9) - 1) * CORE_FLOPS[products])
+    assert found == pytest.approx([found[0]] * 3)
 
 
 def test_vllm_answers_faster_than_one_token_after_the_other() -> None:

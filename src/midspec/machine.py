@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -20,7 +21,10 @@ def cpu_flags() -> frozenset[str] | None:
     return None
 
 
-def multiplies_bf16() -> bool:
-    """Whether it has instructions for bf16 products; taken as so where it doesn't tell."""
+def bf16_products() -> Literal["tiles", "vectors", "none"]:
+    """By which instructions it multiplies in bf16: AMX's on tiles, others on vectors, or none; on
+    vectors where it doesn't tell."""
     flags = cpu_flags()
-    return flags is None or any("bf16" in flag for flag in flags)
+    if flags is not None and "amx_bf16" in flags:
+        return "tiles"
+    return "vectors" if flags is None or any("bf16" in flag for flag in flags) else "none"

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from midspec.evals.answers import AnswersConfig
 from midspec.files import read_json
-from midspec.machine import multiplies_bf16
+from midspec.machine import bf16_products
 from midspec.run.stage import Source, Stage
 from midspec.tune.stage import TuneConfig
 
@@ -18,8 +18,8 @@ FULL_FLOP = 2.0  # gradients of all weights
 SCORE_FLOP = 1.3  # measured; under 2, since what questions share is read once
 GENERATE_FLOP = 30.0  # a token after the other reads all weights for little work, measured
 FLOP = {"choices": SCORE_FLOP, "losses": SCORE_FLOP, "answers": GENERATE_FLOP}
-CORE_FLOPS = 204e9  # bf16 on one core with AVX512-BF16 or AMX, all overheads in it, measured
-SLOWER_WITHOUT_BF16 = 4.0
+# A second on one core, all overheads in it, measured: Intel's with AMX, AMD's with AVX512-BF16.
+CORE_FLOPS = {"tiles": 204e9, "vectors": 128e9, "none": 51e9}
 # Of one H100, from what others published and not from runs of this project: LoRA of a 32B model
 # on two took 3.4 h for 10.7M tokens (67e12 each), of an 8B model on one 1.4 h for 9.5M (71e12);
 # another report has 6,100 tokens a second at 8B (230e12).
@@ -78,5 +78,4 @@ def _layers(base: Stage | Source | None) -> float:
 
 
 def _cpu_flops() -> float:
-    cores = os.cpu_count() or 1
-    return cores * CORE_FLOPS / (1 if multiplies_bf16() else SLOWER_WITHOUT_BF16)
+    return (os.cpu_count() or 1) * CORE_FLOPS[bf16_products()]

@@ -33,6 +33,7 @@ def script(folder: Path, name: str, text: str) -> None:
     ("line", "state", "told"),
     [
         ("flags\t\t: fpu avx2 avx512_bf16 amx_bf16", "ok", "avx2, avx512_bf16, amx_bf16"),
+        ("flags\t\t: fpu avx2 avx512_bf16", "ok", "avx2, avx512_bf16; without AMX"),
         ("Features\t: fp asimd bf16", "ok", "bf16"),
         ("flags\t\t: fpu avx2", "warning", "no bf16 products"),
         ("flags\t\t: fpu", "warning", "none that count here"),
@@ -50,7 +51,7 @@ def test_the_instructions_that_the_kernels_use_are_told(
 def test_a_processor_that_tells_nothing_is_taken_to_be_able(cpuinfo: Path) -> None:
     assert not cpuinfo.exists()
     assert machine.processor().state == "ok"
-    assert processor.multiplies_bf16()
+    assert processor.bf16_products() == "vectors"
 
 
 def test_a_container_that_may_use_less_than_its_cores_is_warned_of(

@@ -77,8 +77,10 @@ def test_states_and_gradients_are_those_of_transformers_and_peft(
     hidden, gradients = pass_both_ways(found, fast, ids)
     torch.testing.assert_close(hidden, expected, rtol=1e-4, atol=1e-5)
     assert len(gradients) == len(wanted) == len(found.parameters) == 14 * (3 - first_layer)
+    # Both ways are as far from float64: a millionth of the largest gradient.
+    rounding = 2e-6 * max(float(other.abs().max()) for other in wanted)
     for gradient, other in zip(gradients, wanted, strict=True):
-        torch.testing.assert_close(gradient, other, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(gradient, other, rtol=1e-3, atol=rounding)
 
 
 def test_an_update_of_the_masters_is_seen_without_a_copy(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from midspec.doctor.installed import installed
 from midspec.doctor.line import Line, State
-from midspec.machine import cpu_flags, multiplies_bf16
+from midspec.machine import bf16_products, cpu_flags
 from midspec.pages.html import count
 from midspec.train.compiling import COMPILERS, compile_kernels, which_flags
 
@@ -42,8 +42,12 @@ def processor() -> Line:
     if flags is None:
         return Line("processor", "ok", f"{kind}; it doesn't tell its instructions")
     there = ", ".join(flag for flag in TOLD if flag in flags) or "none that count here"
-    if multiplies_bf16():
+    products = bf16_products()
+    if products == "tiles":
         return Line("processor", "ok", f"{kind} with {there}")
+    if products == "vectors":
+        slower = "without AMX training takes up to twice as long"
+        return Line("processor", "ok", f"{kind} with {there}; {slower}")
     return Line(
         "processor",
         "warning",
