@@ -192,6 +192,17 @@ def test_a_phone_scrolls_down_and_never_sideways(visit: Visit) -> None:
     expect(page.locator(".tip")).to_contain_text("value-aligned rate")
 
 
+def test_no_figure_cuts_its_text_off(visit: Visit) -> None:
+    page = visit().page
+    open_all(page)
+    page.add_style_tag(content=LAID_OUT)
+    cut = page.evaluate("""[...document.querySelectorAll("svg text")].filter((text) => {
+        const [box, whole] = [text, text.ownerSVGElement].map((one) => one.getBoundingClientRect());
+        return box.left < whole.left - 1 || box.right > whole.right + 1;
+    }).map((text) => text.textContent)""")
+    assert cut == []
+
+
 def test_on_paper_all_is_open_and_nothing_is_there_to_press(visit: Visit) -> None:
     page = visit().page
     page.emulate_media(media="print")

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from midspec.records import Metric
 from midspec.report import figures
+from midspec.report.drawing import LABEL, shorten, wide
 from midspec.report.figures import difference_figures
 from midspec.report.tables import Result
 
@@ -50,6 +51,17 @@ def test_the_rate_over_all_seeds_of_the_main_measure_is_drawn() -> None:
 def test_arms_that_carry_the_value_are_in_the_accent_s_colour() -> None:
     assert "var(--accent" in rate_figure([result(0.5)], own={"aft"})
     assert "var(--accent" not in rate_figure([result(0.5)])
+
+
+def test_a_name_is_cut_in_its_middle_where_its_letters_need_more_than_there_is_room_for() -> None:
+    assert shorten("msm-affordability+aft") == "msm-affordability+aft"
+    for weight in ("normal", "bold"):
+        slim, broad = shorten("i" * 40, weight), shorten("m" * 40, weight)
+        assert len(broad) < len(slim)
+        assert LABEL - 15 < wide(broad, weight) <= LABEL
+    cut = shorten("msm-america-broken-twice+aft", "bold")
+    assert re.fullmatch(r"msm-amer.*….*ice\+aft", cut)
+    assert len(cut) < len(shorten("msm-america-broken-twice+aft"))
 
 
 def test_an_arm_that_cannot_be_read_has_words_and_no_number() -> None:
@@ -155,7 +167,9 @@ def test_two_figures_share_no_id() -> None:
 def test_a_hostile_arm_name_is_text_and_nothing_else() -> None:
     svg = rate_figure([result(0.5, arm=HOSTILE)], [HOSTILE])
     assert "<script" not in svg
-    assert f"{HOSTILE[:10]}…{HOSTILE[-11:]}" in words(svg)
+    label = shorten(HOSTILE)
+    assert label.startswith(HOSTILE[:10]) and label.endswith(HOSTILE[-11:])
+    assert label in words(svg)
     assert spots(svg)[0][0] == HOSTILE
 
 

@@ -80,4 +80,4 @@ def forest(title: str, bars: Mapping[str, Sequence[Bar]], digits: int, scale: fl
         return spots
 
     height = sum(map(bool, bars)) + 2 * sum(map(len, bars.values()))
-    return svg_of(f"{title} with 95% intervals", height, (8, 108), draw)
+    return svg_of(f"{title} with 95% intervals", height, (14, 108), draw)

@@ -4,6 +4,7 @@ own, and what is drawn can be pointed at."""
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 from io import StringIO
 from typing import Any
@@ -13,7 +14,7 @@ from midspec.stats.intervals import Estimate
 
 # Points. A figure is drawn at a phone's width and scaled up, so its text is readable on both.
 WIDTH, ROW, TOP, BOTTOM = 360, 21, 4, 24
-LABEL_CHARACTERS = 23
+LABEL = 130  # of a name on the left
 NEAR = 9  # points around a dot that count as pointing at it
 
 # matplotlib knows no CSS: it is given colours that nothing else has, and they are replaced after.
@@ -77,11 +78,27 @@ def draw_text(axes: Any, x: float, y: float, text: str, align: str, **style: Any
     )
 
 
-def shorten(name: str) -> str:
+@lru_cache(maxsize=1024)
+def shorten(name: str, weight: str = "normal") -> str:
     """A name as long as there is room for; what is left out is its middle, since arms of one family
     differ at their ends."""
-    half = LABEL_CHARACTERS // 2
-    return name if len(name) <= LABEL_CHARACTERS else f"{name[: half - 1]}…{name[-half:]}"
+    kept, label = len(name), name
+    while kept > 2 and wide(label, weight) > LABEL:
+        kept -= 1
+        label = f"{name[: kept // 2]}…{name[-(kept - kept // 2) :]}"
+    return label
+
+
+def wide(text: str, weight: str) -> float:
+    """How wide text is, in points, in matplotlib's own font, which is as wide as any page's."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(weight=weight, size=STYLE["font.size"])
+    with catch_warnings():
+        simplefilter("ignore")  # of letters that it hasn't
+        found: float = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    return found
 
 
 def svg_of(

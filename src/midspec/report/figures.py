@@ -54,7 +54,8 @@ def rate_figure(
         for y, row in enumerate(shown):
             mine = row.arm in own
             colour, weight = (ACCENT, "bold") if mine else (INK, "normal")
-            drawn = [draw_text(axes, -0.04, y, shorten(row.arm), "right", weight=weight)]
+            label = shorten(row.arm, weight)
+            drawn = [draw_text(axes, -0.04, y, label, "right", weight=weight)]
             if row.readable:
                 found = Estimate(row.rate, row.low, row.high)
                 drawn += draw_interval(axes, y, found, colour, filled=mine)
