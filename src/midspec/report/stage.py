@@ -34,7 +34,7 @@ PROMPTS = 8  # answered in words, that the page shows
 class ReportConfig:
     """What to report: arms in the order to show them, and the paired differences of the claim.
 
-    `contrasts` are (eval, arm, against); `corpora_of` names the arms that carry an eval's value;
+    `contrasts` are (eval, arm, against); `corpora_of` names the arms that they are about, by eval;
     `half` is the half of the items that counts, or `all`; `command` is what makes it all again.
     `base` is the untrained arm, `references` the arm with an eval's spec in its prompt, by eval;
     `values_of` the values that each trained arm was trained for; `bases` the untrained arm, or "",
