@@ -33,9 +33,9 @@ def rate_figure(
 ) -> str:
     """One eval's scores by arm with 95% intervals; a dashed line is at what guessing would score.
 
-    The arms in `own` are those that the claim is about: they are filled, bold and in the accent's colour. An
-    arm whose results can't be read has words in place of a dot. Small dots below an interval are
-    the seeds that it rests on.
+    The arms in `own` are those that the claim is about: they are filled, bold and in the accent's
+    colour. An arm whose results can't be read has words in place of a dot. Small dots below an
+    interval are the seeds that it rests on.
     """
     at_all = [row for row in rows if (row.eval, row.measure, row.tier) == (evaluation, "", ALL)]
     by_arm = {row.arm: row for row in pooled(at_all)}

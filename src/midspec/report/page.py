@@ -38,8 +38,8 @@ class Report:
 
     `metrics` say what an eval's measures mean, main ones first; `headline` begins with the verdict,
     `rate_figures` has an SVG for each eval of results, `carriers` names the arms that the claim
-    on an eval is about, `blind` why an arm's results on an eval can't be read, and `gaps` the evals whose
-    gap from the base arm to a reference arm is told.
+    on an eval is about, `blind` why an arm's results on an eval can't be read, and `gaps` the evals
+    whose gap from the base arm to a reference arm is told.
     """
 
     name: str
