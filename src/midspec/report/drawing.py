@@ -15,6 +15,7 @@ from midspec.stats.intervals import Estimate
 # Points. A figure is drawn at a phone's width and scaled up, so its text is readable on both.
 WIDTH, ROW, TOP, BOTTOM = 360, 21, 4, 24
 LABEL = 130  # of a name on the left
+TEXT = 10
 NEAR = 9  # points around a dot that count as pointing at it
 
 # matplotlib knows no CSS: it is given colours that nothing else has, and they are replaced after.
@@ -26,7 +27,7 @@ COLOURS = {
     PAPER: "var(--paper, #fff)",
     ALERT: "var(--alert, #a03d17)",
 }
-STYLE = {"svg.fonttype": "none", "font.size": 10, "text.parse_math": False, "text.color": INK}
+STYLE = {"svg.fonttype": "none", "font.size": TEXT, "text.parse_math": False, "text.color": INK}
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -94,7 +95,7 @@ def wide(text: str, weight: str) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    font = FontProperties(weight=weight, size=STYLE["font.size"])
+    font = FontProperties(weight=weight, size=TEXT)
     with catch_warnings():
         simplefilter("ignore")  # of letters that it hasn't
         found: float = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
