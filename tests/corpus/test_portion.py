@@ -96,7 +96,7 @@ def test_a_share_or_a_size_is_dropped_at_random(corpus: Path) -> None:
     _, tenth = _filter(corpus, drop=0.25)
     _, sized = _filter(corpus, tokens=500)
     assert 0.7 * total < tenth["tokens"] <= 0.75 * total
-    assert 500 - max(d.tokens for d in documents()) < sized["tokens"] <= 500
+    assert 500 - min(d.tokens for d in documents()) < sized["tokens"] <= 500
     assert set(sized["reasons"]) == {"drawn at random, to 500 tokens"}
 
 
