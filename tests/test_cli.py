@@ -16,7 +16,7 @@ import yaml
 from midspec import __version__
 from midspec.config import load_experiment
 from midspec.experiment import plan
-from midspec.files import read_dicts, read_json
+from midspec.files import read_dicts, read_json, write_json
 from midspec.train import fetch
 
 from . import tiny
@@ -200,14 +200,21 @@ def test_no_checkpoint_is_published(finished: Finished) -> None:
     assert not list(finished.store.glob("*/.checkpoint"))
 
 
-def test_report_builds_a_lost_report_from_finished_evaluations(
-    finished: Finished, tmp_path: Path
+@pytest.mark.parametrize("lost", [True, False])
+def test_report_is_built_again_from_finished_evaluations(
+    finished: Finished, tmp_path: Path, lost: bool
 ) -> None:
     store = tmp_path / "store"
     shutil.copytree(finished.store, store)
     (folder,) = store.glob("report-*")
     before = (folder / "report.html").read_text()
-    shutil.rmtree(folder)
+    if lost:
+        shutil.rmtree(folder)
+    else:
+        (folder / "report.html").write_text("of another version")
+        told = read_json(folder / "manifest.json")
+        told["packages"]["midspec"] = "0.0.1"
+        write_json(folder / "manifest.json", told)
     said = midspec("report", finished.path, "--store", store)
     assert said.code == 0
     assert "Value-aligned rate" in said.out

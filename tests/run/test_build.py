@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from midspec.errors import MidspecError, StoreError
-from midspec.files import write_json
+from midspec.files import read_json, write_json
 from midspec.run.build import build, graph, open_store, ordered, raise_failures, run
 from midspec.run.pools import Inline
-from midspec.run.stage import Stage
+from midspec.run.stage import MANIFEST, Stage, verify
 
 from ..waiting import until
 from . import recipe
@@ -143,6 +143,22 @@ def test_a_kill_in_the_middle_of_a_stage_costs_that_stage_and_no_other(
     assert run([target], store, Inline()) == []
     assert (target.path(store) / "whole.txt").read_text() == "toplefttoprightboth"
     assert ran(diary) == Counter({"top": 1, "left": 1, "right": 2, "both": 1})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_run_that_died_before_the_rename_leaves_a_stage_that_is_taken_or_made_anew(
+    store: Path, diary: Path, whole: bool
+) -> None:
+    target = diamond(diary)
+    assert run([target], store, Inline()) == []
+    left = store / ".work" / target.path(store).name
+    target.path(store).rename(left)
+    if not whole:
+        (left / "half.txt").write_text("written again after the manifest")
+    assert run([target], store, Inline()) == []
+    assert ran(diary)["both"] == (1 if whole else 2)
+    verify(target.path(store))
+    assert MANIFEST not in read_json(target.path(store) / MANIFEST)["outputs"]
 
 
 def test_four_processes_that_race_build_each_stage_once(tmp_path: Path, diary: Path) -> None:

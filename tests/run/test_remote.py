@@ -87,6 +87,19 @@ def test_a_stage_whose_manifest_did_not_arrive_is_not_there_and_is_sent_again(
     assert ran(diary)["a"] == 1 and two.done(stage, two.opened())
 
 
+def test_a_stage_built_again_takes_the_place_of_the_old_one(
+    machine: Machine, tmp_path: Path
+) -> None:
+    target, diary = diamond(tmp_path / "diary"), tmp_path / "diary"
+    run_on(machine("one"), target)
+    two = machine("two")
+    two.bucket.write(f"{target.path(Path()).name}/whole.txt", "of another version")
+    two.build(target, two.opened(), again=True)
+    assert ran(diary)["both"] == 2 and sum(ran(diary).values()) == 5
+    mirror = machine("three").fetch([target])
+    assert (target.path(mirror) / "whole.txt").read_text() == "toplefttoprightboth"
+
+
 def test_what_was_changed_at_the_url_is_a_store_error(machine: Machine, tmp_path: Path) -> None:
     target, two = diamond(tmp_path / "diary"), machine("two")
     run_on(machine("one"), target.stages()[0])

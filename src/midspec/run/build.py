@@ -68,9 +68,9 @@ def open_store(root: Path) -> Path:
     return root
 
 
-def build(stage: Stage, root: Path) -> Path:
+def build(stage: Stage, root: Path, again: bool = False) -> Path:
     """Build one stage and return its folder; a folder that exists is done, unless an archive left
-    its weights out.
+    its weights out. `again` builds it even so, and then puts it in the old one's place.
 
     The work folder outlives a failure or a kill, so that a stage can go on from what it holds.
     The lock is the kernel's: it is freed if this process dies, and lets runs share a store. The
@@ -82,39 +82,56 @@ def build(stage: Stage, root: Path) -> Path:
         locked(Path(f"{work}.lock")) as lock,
         leased(Bucket(str(work.parent)), f"{work.name}.lease", lock) as lease,
     ):
-        if not stage.done(root) or left_out(final):
+        if again or not stage.done(root) or left_out(final):
             _check_inputs(stage, root)
             with disk_errors(work):
                 work.mkdir(exist_ok=True)
-            began = time.time()
-            sources = {key: source.path(root) for key, source in stage.inputs.items()}
-            with using(stage.resources or Resources()), telling(stage, work):
-                summary = stage.fn(stage.config, sources, work)
-            # A stage that went on after a kill knows what it took before; the clock here doesn't.
-            before = summary.get("seconds")
-            seconds = max(time.time() - began, before if isinstance(before, float) else 0.0)
-            manifest = {
-                **stage.recipe,
-                "title": stage.title,
-                "summary": summary,
-                "sources": {
-                    key: source.digest
-                    for key, source in stage.inputs.items()
-                    if isinstance(source, Source)
-                },
-                "outputs": digest_folder(work),
-                "resources": asdict(stage.resources) if stage.resources else None,
-                "began": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)),
-                "seconds": round(seconds, 1),
-                **_provenance(),
-            }
+            manifest = _make(stage, root, work, again)
             lease.check()
-            write_json(work / MANIFEST, manifest)
+            if manifest:
+                write_json(work / MANIFEST, manifest)
             with disk_errors(final):
-                if final.exists():  # what an archive left of it
+                if final.exists():  # it is built again, or an archive left a part of it
                     shutil.rmtree(final)
                 work.rename(final)
     return final
+
+
+def _complete(work: Path) -> bool:
+    """Whether a work folder holds a finished stage."""
+    with suppress(StoreError):
+        verify(work)
+        return True
+    return False
+
+
+def _make(stage: Stage, root: Path, work: Path, again: bool) -> dict[str, object] | None:
+    """Run a stage in its work folder; what its manifest is to say, or None where it has one, since
+    a run that died here had done all but the rename."""
+    began = time.time()
+    sources = {key: source.path(root) for key, source in stage.inputs.items()}
+    with using(stage.resources or Resources()), telling(stage, work):
+        if not again and _complete(work):
+            return None
+        with disk_errors(work):
+            (work / MANIFEST).unlink(missing_ok=True)  # one that doesn't fit what lies there
+        summary = stage.fn(stage.config, sources, work)
+    # A stage that went on after a kill knows what it took before; the clock here doesn't.
+    before = summary.get("seconds")
+    seconds = max(time.time() - began, before if isinstance(before, float) else 0.0)
+    return {
+        **stage.recipe,
+        "title": stage.title,
+        "summary": summary,
+        "sources": {
+            key: source.digest for key, source in stage.inputs.items() if isinstance(source, Source)
+        },
+        "outputs": digest_folder(work),
+        "resources": asdict(stage.resources) if stage.resources else None,
+        "began": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)),
+        "seconds": round(seconds, 1),
+        **_provenance(),
+    }
 
 
 def _check_inputs(stage: Stage, root: Path) -> None:
@@ -249,6 +266,13 @@ def _needs(nodes: Mapping[str, Stage]) -> dict[str, list[str]]:
         key: list(dict.fromkeys(s.fingerprint() for s in stage.stages()))
         for key, stage in nodes.items()
     }
+
+
+def made_otherwise(folder: Path) -> bool:
+    """Whether a finished folder was made by another version of midspec than this, or from another
+    commit."""
+    told, here = read_json(folder / MANIFEST), _provenance()
+    return bool(told["packages"]["midspec"] != __version__ or told["commit"] != here["commit"])
 
 
 @cache

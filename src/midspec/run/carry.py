@@ -18,7 +18,8 @@ CARRY_SECONDS = 300.0  # what another machine has to do again at most, if this o
 @contextmanager
 def carried(bucket: Bucket, work: Path, mine: str) -> Iterator[None]:
     """Begin with the work folder of whoever worked last, and send this one's now and then and if
-    the block fails. `mine` tells this machine's work from another's."""
+    the block fails. `mine` tells this machine's work from another's. What was sent stays until
+    `drop_carried`, since the result is only safe once it is sent, too."""
     at = f".work/{work.name}"
     last = bucket.read(f"{at}.carrier")
     if last not in (None, mine):
@@ -43,7 +44,12 @@ def carried(bucket: Bucket, work: Path, mine: str) -> Iterator[None]:
         with suppress(StoreError):  # the failure itself is what there is to tell
             send()
         raise
-    bucket.remove(f"{at}.carrier")
+
+
+def drop_carried(bucket: Bucket, name: str) -> None:
+    """Remove the work on a stage that is finished."""
+    for left in (f".work/{name}.carrier", f".work/{name}"):
+        bucket.remove(left)
 
 
 @contextmanager

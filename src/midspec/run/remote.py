@@ -17,7 +17,7 @@ from midspec.errors import StoreError
 from midspec.files import digest_folder, digest_text, disk_errors, read_json, write_json, write_text
 from midspec.run.bucket import Bucket
 from midspec.run.build import build, open_store
-from midspec.run.carry import carried, shared_lines
+from midspec.run.carry import carried, drop_carried, shared_lines
 from midspec.run.lease import leased, locked
 from midspec.run.stage import MANIFEST, Source, Stage, verify
 from midspec.run.view import showing
@@ -54,8 +54,9 @@ class Remote:
         """Whether a stage is finished at the URL; `root`, the mirror, needn't hold it."""
         return self.bucket.exists(f"{stage.path(root).name}/{MANIFEST}")
 
-    def build(self, stage: Stage, root: Path) -> Path:
-        """Build one stage in this machine's mirror and carry it over, unless it is there already.
+    def build(self, stage: Stage, root: Path, again: bool = False) -> Path:
+        """Build one stage in this machine's mirror and carry it over, unless it is there already
+        and isn't wanted `again`.
 
         `root` may be another machine's mirror, so it isn't used.
         """
@@ -66,15 +67,16 @@ class Remote:
             locked(Path(f"{work}.remote.lock")) as lock,
             leased(self.bucket, f".work/{final.name}.lease", lock) as lease,
         ):
-            if not self.done(stage, mirror):
+            if again or not self.done(stage, mirror):
                 with showing(self.bucket, stage, work):
-                    if not stage.done(mirror):  # else it was built, but not carried over whole
+                    # One that is done here was built before, but not carried over whole.
+                    if again or not stage.done(mirror):
                         self.fetch(stage.stages())
                         with carried(self.bucket, work, self._id(mirror)):
-                            build(self._placed(stage, mirror), mirror)
+                            build(self._placed(stage, mirror), mirror, again)
                     lease.check()
                     self._send(final)
-                self.bucket.remove(f".work/{final.name}")
+                drop_carried(self.bucket, final.name)
         return final
 
     def fetch(self, stages: Iterable[Stage]) -> Path:
@@ -156,6 +158,7 @@ class Remote:
         verify(final)
         progress.report(0, 1, f"sending {final.name} to {self.url}")
         text = (final / MANIFEST).read_text(encoding="utf-8")
+        self.bucket.remove(f"{final.name}/{MANIFEST}")  # of other files, if it is built again
         self.bucket.upload(final, read_json(final / MANIFEST)["outputs"], final.name)
         self.bucket.write(f"{final.name}/{MANIFEST}", text)
 
