@@ -62,3 +62,12 @@ def test_of_two_keys_the_longer_is_taken_out_first() -> None:
 def test_a_text_without_keys_is_the_same() -> None:
     text = "none of /home/me, nor parallel"
     assert without_keys(text, ENVIRON) is text
+
+
+def test_a_key_of_words_stays_in_what_an_llm_wrote_and_in_nothing_else() -> None:
+    """Servers without keys are given one such as "anything"."""
+    environ = {"VLLM_API_KEY": "anything", "OPENAI_API_KEY": KEY}
+    said = f"Ask me anything, but not for {KEY}."
+    written = without_keys(said, environ, words_too=False)
+    assert written == "Ask me anything, but not for $OPENAI_API_KEY."
+    assert "anything" not in without_keys(said, environ)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from midspec.errors import ConfigError, ModelError
-from midspec.llm.settings import Limits
+from midspec.llm.settings import Limits, Purse
 from midspec.parts import TeacherModel
 from midspec.teach import BATCH_CALLS, amount, higher, limits_of, price
 
@@ -73,7 +73,7 @@ def test_a_local_model_that_is_not_here_is_told_before_anything_is_asked(
 def test_a_limit_of_the_command_line_goes_before_the_experiment_s() -> None:
     limits = Limits(max_cost=5.0, max_tokens=100)
     assert higher(limits, None, None) == limits
-    assert higher(limits, 9.0, "2k") == Limits(max_cost=9.0, max_tokens=2_000)
+    assert higher(limits, 9.0, "2k") == Limits(purse=Purse(9.0), max_tokens=2_000)
 
 
 @pytest.mark.parametrize(

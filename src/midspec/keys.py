@@ -10,16 +10,19 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SECRET = re.compile(r"(?:^|_)(?:API)?(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)(?:_|$)", re.I)
 SHORTEST = 8  # characters; a shorter value, such as "none", may stand anywhere
+# What a server that wants no key is given for one, such as "anything": no real key is only words.
+WORDS = re.compile(r"[A-Za-z]+(?:[-_ ][A-Za-z]+)*")
 ALIGNED = ((0, 0), (1, 2), (2, 3))  # base64: bytes before the key, letters that these decide
 
 
-def without_keys(text: str, environ: Mapping[str, str] = os.environ) -> str:
+def without_keys(text: str, environ: Mapping[str, str] = os.environ, words_too: bool = True) -> str:
     """The text with `$NAME` in place of every key that the environment holds, as it is, in base64
-    or as a URL has it; and of every password in an address of the environment."""
+    or as a URL has it; and of every password in an address of the environment. Without `words_too`
+    a key that consists of words stays: a text that an LLM wrote may hold these anyway."""
     if len(text) < SHORTEST:
         return text
     for written, name in _written(tuple(environ.items())):
-        if written in text:
+        if written in text and (words_too or not WORDS.fullmatch(written)):
             text = text.replace(written, f"${name}")
     return text
 

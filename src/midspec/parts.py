@@ -47,15 +47,15 @@ class TeacherModel(Strict):
     reasoning_tokens: Annotated[int, Field(ge=0)] = 0
     """Room to think, added to what an answer may take."""
     max_cost: Annotated[float, Field(gt=0)] | None = None
-    """Dollars that a corpus or set of chats may cost; it stops before."""
+    """Dollars that each corpus, set of chats or judged eval may cost; it stops before."""
     max_tokens: Annotated[int, Field(gt=0)] | None = None
-    """Tokens, in and out, that it may take."""
+    """Tokens, in and out, that each may take."""
     connections: Annotated[int, Field(gt=0)] = 50
     """Calls at once."""
     timeout: Annotated[float, Field(gt=0)] = 300.0
     """Seconds for one call."""
     batch: bool = False
-    """Use the provider's batch API."""
+    """Use the provider's batch API, where it has one: half the price, hours to wait."""
     structured: bool | None = None
     """Ask for lists by JSON schema; unset, where the provider is known to take one."""
     min_yield: Annotated[float, Field(ge=0, le=1)] = 0.5

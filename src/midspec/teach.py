@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 from midspec.errors import ConfigError
-from midspec.llm.settings import OFFLINE, Limits, need_inspect
+from midspec.llm.settings import OFFLINE, Limits, Purse, need_inspect
 from midspec.make import asked_as, set_prices, teacher_name
 from midspec.parts import TeacherModel
 from midspec.train.fetch import find_model
@@ -44,11 +44,12 @@ def limits_of(teacher: TeacherModel, judges: list[TeacherModel], store: Path, ho
 
 
 def higher(limits: Limits, max_cost: float | None, max_tokens: str | None) -> Limits:
-    """The limits with what was given on the command line in place of the experiment's."""
+    """The limits with what was given on the command line in place of the experiment's: dollars for
+    all that the command builds, tokens for each stage."""
     if max_cost is not None:
         if not (max_cost > 0 and isfinite(max_cost)):
             raise ConfigError(f"--max-cost {max_cost} is no amount of dollars. Write it as 50.")
-        limits = replace(limits, max_cost=max_cost)
+        limits = replace(limits, max_cost=None, purse=Purse(max_cost))
     if max_tokens is not None:
         limits = replace(limits, max_tokens=amount(max_tokens, "--max-tokens"))
     return limits

@@ -125,6 +125,13 @@ def test_a_draft_that_is_no_document_is_asked_for_in_another_sample() -> None:
     assert document.call == calls[2].key
 
 
+def test_a_draft_without_an_answer_is_left_for_the_next_run() -> None:
+    asker = FakeAsker({"document": lambda call: NotAnsweredError("9 attempts, no")})
+    (outcome,) = written(author(asker, Style(document_tokens=100)))
+    assert (outcome.document, outcome.reason) == (None, "9 attempts, no")
+    assert [call.sample for call in asker.of("document")] == ["0.0"]
+
+
 def test_three_drafts_that_are_no_document_fail_with_their_reasons() -> None:
     def say(call: Call) -> Any:
         kind = call.sample.split(".")[1]

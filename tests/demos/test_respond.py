@@ -121,7 +121,6 @@ def cut(call: Call) -> Answer:
     [
         (lambda call: "I'm sorry, I can't.", "refused"),
         (cut, "cut off at 2500 tokens"),
-        (lambda call: NotAnsweredError("no answer in 300 s"), "no answer in 300 s"),
         (
             each_in_turn("Beans.", "I'm sorry, I can't."),
             "not in the form <reasoning>…</reasoning> <answer>…</answer>; refused",
@@ -136,6 +135,12 @@ def test_what_never_becomes_fit_fails_with_its_reasons(
     assert (outcome.chat, outcome.verdict, outcome.reason) == (None, None, reason)
     assert len(calls(found, "respond-value")) == MAX_DRAFTS
     assert not calls(found, "judge-value")
+
+
+def test_what_has_no_answer_is_left_for_the_next_run() -> None:
+    found = respondent(says(lambda call: NotAnsweredError("no answer in 300 s")))
+    assert answered(found).reason == "no answer in 300 s"
+    assert len(calls(found, "respond-value")) == 1
 
 
 def test_a_message_that_repeats_another_is_never_answered() -> None:

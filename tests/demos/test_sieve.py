@@ -189,7 +189,7 @@ def test_a_verdict_that_cant_be_read_twice_keeps_nothing(
     for row in aside:
         assert row["reason"].startswith(f"judge: no verdict: {problem}")
     tries = Counter(call.user for call in asker.calls if numbers(call) % 10 == 5)
-    assert set(tries.values()) == {2}
+    assert set(tries.values()) == {1 if isinstance(said, NotAnsweredError) else 2}
     assert len({call.key for call in asker.calls}) == len(asker.calls)
 
 

@@ -21,7 +21,7 @@ from midspec.errors import StoreError, TeacherError
 from midspec.llm.asker import Asker, NotAnsweredError, Spent, asking
 from midspec.llm.caller import Settings
 from midspec.llm.ledger import Answer, Call, LedgerReader
-from midspec.llm.settings import Limits, Teacher
+from midspec.llm.settings import Limits, Purse, Teacher
 from tests import teacher_server
 
 from .conftest import KEY
@@ -102,6 +102,22 @@ def test_a_budget_in_dollars_stops_with_words_and_a_higher_one_goes_on(
     rest, spent = asked(ledger, ask_each, replace(low, max_cost=1.0))
     assert rest == ["Tea."] * 12
     assert (len(api.bodies), spent.asked) == (12, 8)
+
+
+def test_the_budget_of_a_run_holds_for_all_its_stages_together(
+    tmp_path: Path, api: Scripted
+) -> None:
+    purse = Purse(0.05, spent=0.01)  # by what was finished before
+    limits = replace(PRICED, purse=purse)
+    first, _ = asked(tmp_path / "one.jsonl", lambda asker: ask_each(asker, CALLS[:4]), limits)
+    assert first == ["Tea."] * 4
+    assert purse.spent == pytest.approx(0.034)
+    second, _ = asked(tmp_path / "two.jsonl", ask_each, limits)
+    assert second[:-1] == ["Tea."] * 3
+    assert "used up: $0.05 of $0.05 in all, with 0 more under way" in str(second[-1])
+    assert len(api.bodies) == 7
+    with pytest.raises(TeacherError, match="price of"):
+        Asker(Teacher(MODEL), Limits(purse=purse), tmp_path / "three.jsonl", Spent())
 
 
 def test_a_budget_in_tokens_counts_what_is_under_way(tmp_path: Path, api: Scripted) -> None:

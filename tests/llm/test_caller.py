@@ -5,20 +5,16 @@ runs it as the process that it is.
 """
 
 import asyncio
-import io
-import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from midspec.errors import StoreError
-from midspec.llm.caller import Caller, Desk, Settings, UnansweredError, _wait, open_model
-from midspec.llm.ledger import UNREADABLE, Answer, Call, LedgerReader, LedgerWriter
+from midspec.llm.caller import Caller, Settings, UnansweredError, _wait, open_model
+from midspec.llm.ledger import UNREADABLE, Answer, Call
 from midspec.write.lists import LIST_SCHEMA
 
 from .conftest import KEY
@@ -157,7 +153,7 @@ def test_local_weights_are_waited_for_however_long_they_take() -> None:
     assert (answer.text, answer.stop_reason, model.asked) == ("Tea.", "stop", 1)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_an_error_that_every_call_would_meet_is_fatal_at_once(api: Scripted, status: int) -> None:
     api.always = Reply(status=status, error="no such key or model")
     error = unanswered()
@@ -192,6 +188,55 @@ def test_an_error_of_this_call_alone_is_neither_fatal_nor_retried(
     assert len(api.bodies) == 1
 
 
+def test_calls_made_at_once_to_a_server_without_schemas_are_all_asked_in_words(
+    api: Scripted,
+) -> None:
+    refused = Reply(status=400, error="response_format is not supported", after=0.2)
+    api.script += [refused] * 4
+    calls = [replace(CALL, schema=LIST_SCHEMA, sample=str(n)) for n in range(4)]
+    assert all(isinstance(found, Answer) for found in ask(*calls))
+    assert ["response_format" in body for body in api.bodies] == [True] * 4 + [False] * 4
+
+
+def test_a_key_that_no_header_can_hold_is_fatal_and_no_answer(
+    api: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_API_KEY", "sk-test\N{RIGHT SINGLE QUOTATION MARK}12345678")
+    error = unanswered()
+    assert error.fatal
+    assert "a key or an address" in str(error)
+    assert api.bodies == []
+
+
+def test_a_batch_costs_what_the_plan_says(api: Scripted) -> None:
+    whole = ask_one(price=(3.0, 15.0)).cost
+    half = ask_one(price=(3.0, 15.0), batch=True).cost
+    assert whole and half == whole / 2
+
+
+@pytest.mark.parametrize(("reason", "asked"), [("content_filter", 1), ("stop", 3)])
+def test_an_answer_that_a_filter_ended_is_one_even_if_the_client_calls_it_an_error(
+    at_once: None, reason: str, asked: int
+) -> None:
+    class Filtered:
+        asked = 0
+
+        async def generate(self, messages: Any, config: Any) -> Any:
+            self.asked += 1
+            return SimpleNamespace(
+                error="refused", stop_reason=reason, completion="", choices=[1], usage=None
+            )
+
+    model = Filtered()
+    (found,) = asyncio.run(_both(Caller(SETTINGS, model)))
+    assert model.asked == asked
+    assert isinstance(found, Answer) == (reason == "content_filter")
+
+
+async def _both(caller: Caller) -> list[Any]:
+    return await asyncio.gather(caller.ask(CALL), return_exceptions=True)
+
+
 def test_a_server_that_knows_no_schemas_is_asked_in_words(api: Scripted) -> None:
     api.script.append(Reply(status=400, error="response_format is not supported"))
     first, second = replace(CALL, schema=LIST_SCHEMA), replace(CALL, schema=LIST_SCHEMA, sample="1")
@@ -223,11 +268,35 @@ def test_a_call_of_a_run_that_has_gone_is_not_tried_again(api: Scripted, at_once
 
     async def work() -> None:
         caller = Caller(SETTINGS, open_model(SETTINGS))
-        caller.hung_up = True
+        generate = caller._generate
+
+        async def while_the_run_goes(call: Call, in_schema: bool) -> Any:
+            caller.hung_up = True
+            return await generate(call, in_schema)
+
+        caller._generate = while_the_run_goes  # type: ignore[method-assign]
         with pytest.raises(UnansweredError):
             await caller.ask(CALL)
 
     asyncio.run(work())
+    assert len(api.bodies) == 1
+
+
+def test_a_call_that_waits_for_a_connection_when_the_run_goes_is_not_made(api: Scripted) -> None:
+    settings = replace(SETTINGS, connections=1)
+    api.always = Reply("Tea.", after=0.3)
+
+    async def work() -> list[Any]:
+        caller = Caller(settings, open_model(settings))
+        calls = [asyncio.create_task(caller.ask(replace(CALL, sample=str(n)))) for n in range(3)]
+        while not api.bodies:
+            await asyncio.sleep(0.01)
+        caller.hung_up = True
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    first, *others = asyncio.run(work())
+    assert isinstance(first, Answer)
+    assert all(isinstance(error, UnansweredError) for error in others)
     assert len(api.bodies) == 1
 
 
@@ -281,83 +350,5 @@ def test_a_wait_is_what_the_server_says_or_grows() -> None:
         assert 0.25 <= _wait(Told("soon"), 1, 0) <= 0.5
         assert 2.0 <= _wait(OSError(), 4, 0) <= 4.0
         assert _wait(OSError(), 50, 50) <= 60
-
-
-class Ready:
-    """A caller whose model answers at once."""
-
-    settings, hung_up = SETTINGS, False
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    async def ask(self, call: Call) -> Answer:
-        self.asked.append(call.sample)
-        return Answer(call.key, call.step, 1, call.model, call.sample, None, 9, "Tea.", "stop",
-                      1, 1, None, 0.1, 1, "")  # fmt: skip
-
-
-def desk(ledger: Path, calls: list[Call], out: io.BytesIO) -> tuple[Ready, list[dict[str, Any]]]:
-    """Pass calls over a desk and hang up; what it said."""
-    ready = Ready()
-
-    async def work() -> None:
-        incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
-        for call in calls:
-            incoming.put_nowait(json.dumps(asdict(call)).encode())
-        incoming.put_nowait(None)
-        await Desk(ready, ledger, out).serve(incoming)  # type: ignore[arg-type]
-
-    asyncio.run(work())
-    return ready, [json.loads(line) for line in out.getvalue().splitlines()]
-
-
-CALLS = [replace(CALL, sample=str(n)) for n in range(20)]
-
-
-def test_an_answer_is_on_disk_before_it_is_passed_on(tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger.jsonl"
-
-    class Checking(io.BytesIO):
-        """Looks into the ledger whenever something is passed on."""
-
-        def write(self, line: Any) -> int:
-            assert json.loads(line)["key"] in LedgerReader(ledger).places
-            return super().write(line)
-
-    _, said = desk(ledger, CALLS, Checking())
-    assert {message["key"] for message in said} == {call.key for call in CALLS}
-    assert all(message["answer"]["text"] == "Tea." for message in said)
-
-
-def test_what_the_ledger_has_is_not_asked_again(tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger.jsonl"
-    desk(ledger, CALLS[:5], io.BytesIO())
-    ready, said = desk(ledger, CALLS, io.BytesIO())
-    assert len(said) == 20
-    assert sorted(map(int, ready.asked)) == list(range(5, 20))
-    assert len(ledger.read_text().splitlines()) == 20
-
-
-def test_a_full_disk_ends_all_calls_and_no_process_waits_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(self: LedgerWriter, answers: list[Answer]) -> None:
-        raise StoreError("The disk is full.")
-
-    monkeypatch.setattr(LedgerWriter, "append", full)
-    out = io.BytesIO()
-    _, said = desk(tmp_path / "ledger.jsonl", CALLS, out)
-    assert said == [{"fatal": True, "error": "The disk is full."}]
-
-
-def test_answers_are_written_down_when_nobody_listens_any_more(tmp_path: Path) -> None:
-    class Gone(io.BytesIO):
-        """The pipe to a run that was killed."""
-
-        def write(self, line: Any) -> int:
-            raise BrokenPipeError
-
-    ledger = tmp_path / "ledger.jsonl"
-    desk(ledger, CALLS, Gone())
-    assert len(LedgerReader(ledger).places) == 20
+        assert _wait(Told("1"), 0, 8) <= 1.2
+        assert _wait(Told("1"), 0, 20) >= 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -150,10 +150,13 @@ class Author:
             try:
                 text = read_document(await self.asker.ask(call))
                 break
-            except (UnreadableError, NotAnsweredError) as error:
+            except UnreadableError as error:
                 reasons.append(str(error))
+            except NotAnsweredError as error:  # another sample would be another document
+                reasons.append(str(error))
+                return _failed(idea, reasons)
         else:
-            return Outcome(idea, reason="; ".join(dict.fromkeys(reasons)))
+            return _failed(idea, reasons)
         key = call.key
         for _ in range(self.style.revise):
             text, key = await self._revised(idea, text, key)
@@ -264,6 +267,10 @@ class Author:
             framing=self.style.framing,
             call=key,
         )
+
+
+def _failed(idea: Idea, reasons: Sequence[str]) -> Outcome:
+    return Outcome(idea, reason="; ".join(dict.fromkeys(reasons)))
 
 
 def _date(deal: random.Random) -> str:

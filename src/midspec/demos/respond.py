@@ -240,8 +240,11 @@ async def ask_readable(
         again = replace(call, sample=f"{call.sample}.{attempt}")
         try:
             return read(await asker.ask(again)), again.key
-        except (UnreadableError, NotAnsweredError) as error:
+        except UnreadableError as error:
             reasons.append(str(error))
+        except NotAnsweredError as error:  # another sample would be another chat
+            reasons.append(str(error))
+            break
     raise UnreadableError("; ".join(dict.fromkeys(reasons)))
 
 

@@ -18,7 +18,7 @@ from midspec.files import disk_errors
 from midspec.keys import without_keys
 from midspec.llm.caller import Settings
 from midspec.llm.ledger import Answer, Call, LedgerReader, ledger_file
-from midspec.llm.prices import price_of
+from midspec.llm.prices import batched, price_of
 from midspec.llm.settings import Limits, Teacher, current_limits
 
 LONGEST_LINE = 1 << 27  # bytes; an answer that long is no answer
@@ -92,7 +92,7 @@ class Asker:
         self.process: asyncio.subprocess.Process | None = None
         self.starting = asyncio.Lock()
         self.broken: TeacherError | None = None
-        if limits.max_cost is not None and self.price is None:
+        if (limits.max_cost is not None or limits.purse) and self.price is None:
             raise TeacherError(
                 f"The price of {teacher.model} is not in the price table, so a limit in dollars "
                 "can't be kept. Give its price (--price IN,OUT, dollars a million tokens), or "
@@ -115,6 +115,8 @@ class Asker:
         if call.key not in self.counted:
             self.counted.add(call.key)
             self.spent.add(answer)
+            if self.limits.purse:
+                self.limits.purse.spent += answer.cost or 0.0
         return answer
 
     async def _send(self, call: Call) -> asyncio.Future[Answer]:
@@ -143,16 +145,19 @@ class Asker:
         """Stop before the limit: what is under way is likely to take what calls took so far."""
         under_way = len(self.under_way)
         share = 1 + under_way / max(1, self.spent.calls)
-        limits, spent = self.limits, self.spent
-        if limits.max_cost is not None and spent.cost * share >= limits.max_cost:
-            said, flag = f"${spent.cost:.2f} of ${limits.max_cost:.2f}", "--max-cost"
+        limits, spent, purse = self.limits, self.spent, self.limits.purse
+        calls = f"in {spent.calls:,} calls"
+        if purse and purse.spent + spent.cost * (share - 1) >= purse.limit:
+            said, flag = f"${purse.spent:.2f} of ${purse.limit:.2f} in all", "--max-cost"
+        elif limits.max_cost is not None and spent.cost * share >= limits.max_cost:
+            said, flag = f"${spent.cost:.2f} of ${limits.max_cost:.2f} {calls}", "--max-cost"
         elif limits.max_tokens is not None and spent.tokens * share >= limits.max_tokens:
-            said, flag = f"{spent.tokens:,} of {limits.max_tokens:,} tokens", "--max-tokens"
+            said, flag = f"{spent.tokens:,} of {limits.max_tokens:,} tokens {calls}", "--max-tokens"
         else:
             return
         raise TeacherError(
-            f"The budget is used up: {said} in {spent.calls:,} calls, with {under_way} more under "
-            f"way. Every answer is kept; run the same command with a higher {flag} to go on."
+            f"The budget is used up: {said}, with {under_way} more under way. Every answer is "
+            f"kept; run the same command with a higher {flag} to go on."
         )
 
     async def _start(self) -> None:
@@ -178,7 +183,7 @@ class Asker:
             connections=self.limits.connections,
             timeout=self.limits.timeout,
             retries=self.limits.retries,
-            batch=self.limits.batch,
+            batch=self.limits.batch and batched(self.teacher.model),
             model_folder=str(folder) if folder else None,
             price=self.price,
         )

@@ -2,8 +2,9 @@
 
 A run starts it as `python -m midspec.llm.caller`, in a session of its own, and writes one JSON
 object a line: settings first, then calls. Each answer is in the ledger, fsynced, before it is
-passed on. When the run dies or hangs up, calls already made are waited for and written down;
-the next run waits for the ledger's lock, and finds them there.
+passed on. When the run dies or hangs up, calls already made are waited for and written down, and
+those that wait for a connection are not made; the next run waits for the ledger's lock, and finds
+the answers there.
 """
 
 from __future__ import annotations
@@ -22,14 +23,18 @@ from typing import Any, BinaryIO
 
 from midspec.keys import without_keys
 from midspec.llm.ledger import UNREADABLE, Answer, Call, LedgerReader, LedgerWriter
+from midspec.llm.prices import BATCH_PRICE
 
-HTTP_FATAL = (401, 403, 404)  # no later call would fare better
+HTTP_FATAL = (401, 402, 403, 404)  # no later call would fare better
 HTTP_UNSUITABLE = (400, 413, 422)  # this call won't, others may
 RATE_LIMITED = 429
 MAX_RATE_LIMITED = 60  # a call held off more often than this gives up
+PATIENT = 8  # times that a server's own word for a wait is taken for enough
 LONGEST_WAIT = 60.0
 # What providers say with 400 or 429 when it is no use to wait.
 OUT_OF_MONEY = ("insufficient_quota", "credit balance", "billing")
+# Why an answer ended where asking again would end it alike, though some clients call it an error.
+FINAL = ("content_filter", "model_length")
 # Providers whose own client retries by itself unless it is told not to.
 RETRYING_CLIENTS = ("openai/", "openai-api/", "anthropic/", "azureai/", "together/", "vllm/")
 
@@ -70,12 +75,19 @@ class Caller:
         failed = held_off = 0
         while True:
             began = time.monotonic()
+            in_schema = False
             try:
                 async with self.slots:
+                    if self.hung_up:
+                        raise UnansweredError("the run that asks has gone")
                     began = time.monotonic()
-                    output = await asyncio.wait_for(self._generate(call), self._timeout())
+                    in_schema = bool(call.schema) and not self.schema_refused
+                    asked = self._generate(call, in_schema)
+                    output = await asyncio.wait_for(asked, self._timeout())
                 attempts = 1 + failed + held_off
                 return self._answer(call, output, time.monotonic() - began, attempts)
+            except UnansweredError:
+                raise
             except Exception as raised:
                 # Inspect's retry wrapper hides the error that it gave up on; a timeout's cause is
                 # only that it was cancelled
@@ -86,8 +98,11 @@ class Caller:
                     return self._answer(call, None, seconds, 1 + failed + held_off, _words(error))
                 if status in HTTP_FATAL or _out_of_money(error, status):
                     raise UnansweredError(_words(error), fatal=True) from error
+                if isinstance(error, UnicodeEncodeError):  # nothing was sent, nor will be
+                    said = f"{_words(error)}; a key or an address holds a character of no key"
+                    raise UnansweredError(said, fatal=True) from error
                 if status in HTTP_UNSUITABLE:
-                    if call.schema and not self.schema_refused:
+                    if in_schema:
                         self.schema_refused = True  # this server knows no schemas; ask in words
                         continue
                     raise UnansweredError(_words(error)) from error
@@ -105,7 +120,7 @@ class Caller:
         local = self.settings.model_folder is not None
         return None if self.settings.batch or local else self.settings.timeout
 
-    async def _generate(self, call: Call) -> Any:
+    async def _generate(self, call: Call, in_schema: bool) -> Any:
         from inspect_ai.model import (
             ChatMessageSystem,
             ChatMessageUser,
@@ -115,7 +130,6 @@ class Caller:
         from inspect_ai.util import JSONSchema
 
         self.caps.add(call.max_tokens)
-        schema = call.schema and not self.schema_refused
         config = GenerateConfig(
             max_tokens=call.max_tokens,
             temperature=call.temperature,
@@ -124,12 +138,12 @@ class Caller:
             response_schema=ResponseSchema(
                 name=call.step, json_schema=JSONSchema.model_validate_json(call.schema)
             )
-            if schema
+            if in_schema
             else None,
         )
         messages = [ChatMessageSystem(content=call.system), ChatMessageUser(content=call.user)]
         output = await self.model.generate(messages, config=config)
-        if output.error:
+        if output.error and output.stop_reason not in FINAL:
             raise RuntimeError(output.error)
         return output
 
@@ -143,9 +157,11 @@ class Caller:
         cost = usage.total_cost if usage else None
         if cost is None and self.settings.price:
             cost = (sent * self.settings.price[0] + received * self.settings.price[1]) / 1e6
+        if cost and self.settings.batch:
+            cost *= BATCH_PRICE
         said = output.completion if output and output.choices else unreadable
         # A cut answer may end in half a character, and one may repeat the key that it was sent.
-        text = without_keys(said.encode(errors="replace").decode())
+        text = without_keys(said.encode(errors="replace").decode(), words_too=False)
         return Answer(
             key=call.key,
             step=call.step,
@@ -194,6 +210,7 @@ class Desk:
             task = asyncio.create_task(self._answer(Call(**json.loads(line))))
             self.asked.add(task)
             task.add_done_callback(self.asked.discard)
+        await asyncio.sleep(0)  # calls for which there is a connection are made
         self.caller.hung_up = True
         local = self.caller.settings.model_folder  # where nothing was paid
         if self.asked and not local and not writing.done():
@@ -259,19 +276,25 @@ def _out_of_money(error: BaseException, status: int | None) -> bool:
 
 def _unreadable(error: BaseException) -> bool:
     """Whether an answer came back that the client can't make sense of."""
+    from pydantic import ValidationError
+
     named = type(error).__name__ in ("OpenAIResponseError", "APIResponseValidationError")
-    return _status(error) is None and (named or isinstance(error, ValueError))
+    no_json = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | ValidationError)
+    return _status(error) is None and (named or no_json)
 
 
 def _wait(error: BaseException, failed: int, held_off: int) -> float:
-    """Seconds until the next attempt: what the server says, or ever longer, with jitter."""
+    """Seconds until the next attempt, with jitter: what the server says, or ever longer where it
+    says nothing or has said it PATIENT times."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
         told = float(headers.get("retry-after", ""))
     except ValueError:
         told = 0.0
     grown = min(LONGEST_WAIT, 0.5 * 2.0 ** min(8, failed + held_off - 1))
-    return min(told, LONGEST_WAIT) * random.uniform(1, 1.2) or grown * random.uniform(0.5, 1)
+    if told and held_off <= PATIENT:
+        return min(told, LONGEST_WAIT) * random.uniform(1, 1.2)
+    return max(min(told, LONGEST_WAIT), grown * random.uniform(0.5, 1))
 
 
 def _words(error: BaseException) -> str:

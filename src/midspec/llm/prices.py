@@ -1,10 +1,16 @@
 """What a model's tokens cost, as far as the price table knows."""
 
+import re
 from functools import cache
 from typing import Any
 
 from midspec.llm.settings import OFFLINE
 from midspec.yaml_file import shipped_yaml
+
+BATCH_PRICE = 0.5  # what providers charge for batches, as a share of the full price
+BATCH_PROVIDERS = ("anthropic/", "google/", "grok/", "openai/", "together/")  # by Inspect
+# What may follow a listed name: a version's date, an alias of the newest one, or a region.
+VERSION = re.compile(r"-\d{4}[\d-]*|-latest|[@:].+")
 
 
 @cache
@@ -25,8 +31,13 @@ def price_of(model: str) -> tuple[float, float] | None:
     """
     if model == OFFLINE or model.startswith(tuple(_table()["local"])):
         return (0.0, 0.0)
-    fitting = [name for name in _table()["prices"] if model.startswith(name)]
-    if not fitting:
-        return None
-    price = _table()["prices"][max(fitting, key=len)]
-    return (float(price[0]), float(price[1]))
+    for name, (sent, received) in _table()["prices"].items():
+        rest = model.removeprefix(name)
+        if rest != model and (not rest or VERSION.fullmatch(rest)):
+            return (float(sent), float(received))
+    return None
+
+
+def batched(model: str) -> bool:
+    """Whether Inspect knows the provider's batch API, where an answer costs half."""
+    return model.startswith(BATCH_PROVIDERS)

@@ -37,19 +37,29 @@ class Teacher:
         return self.model == OFFLINE
 
 
+@dataclass
+class Purse:
+    """Dollars that all stages of a run may cost together, and what they have cost so far."""
+
+    limit: float
+    spent: float = 0.0
+
+
 @dataclass(frozen=True)
 class Limits:
     """How calls are made in this run; none of it changes what an answer would be.
 
     max_cost: dollars, max_tokens: input and output together, each for one stage over all its
-    runs. timeout: seconds for one call. min_yield: share of the first documents that must be
-    kept. model_folders: where the weights of local models lie; prices: dollars a million tokens of
-    input and of output, for models that the price table doesn't know; both by model.
+    runs; purse: dollars for all stages of this run. timeout: seconds for one call. min_yield: share
+    of the first documents that must be kept. model_folders: where the weights of local models lie;
+    prices: dollars a million tokens of input and of output, for models that the price table doesn't
+    know; both by model.
     """
 
     ledger: Path | None = None
     max_cost: float | None = None
     max_tokens: int | None = None
+    purse: Purse | None = None
     connections: int = 50
     timeout: float = 300.0
     retries: int = 8

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from midspec.llm.prices import price_of, prices_as_of
+from midspec.llm.prices import BATCH_PRICE, batched, price_of, prices_as_of
 
 RETRIES = 1.1  # calls asked again for an answer that couldn't be used
-BATCH_PRICE = 0.5  # what providers charge for batches, as a share of the full price
 TOKENS_PER_SECOND = 60.0  # of one connection to a large model, roughly
 Bill = tuple[str, float, float, float]  # a model, its calls, its tokens in and out
 
@@ -35,11 +34,10 @@ def billed(
     batch: bool,
     prices: Mapping[str, tuple[float, float]],
 ) -> Estimate:
-    """The estimate that some bills add up to; the first one is the teacher's."""
-    costs = [_cost(bill, prices) for bill in bills]
+    """The estimate that some bills add up to; the first one is the teacher's. `batch`: by the batch
+    API of the providers that have one."""
+    costs = [_cost(bill, batch, prices) for bill in bills]
     cost = None if None in costs else sum(c for c in costs if c) * RETRIES
-    if cost and batch:
-        cost *= BATCH_PRICE
     unpriced = [bill[0] for bill, c in zip(bills, costs, strict=True) if c is None]
     calls = ceil(sum(bill[1] for bill in bills) * RETRIES)
     sent = ceil(sum(bill[2] for bill in bills) * RETRIES)
@@ -48,11 +46,12 @@ def billed(
     return Estimate(bills[0][0], rows, calls, sent, received, cost, names, noun)
 
 
-def _cost(bill: Bill, prices: Mapping[str, tuple[float, float]]) -> float | None:
+def _cost(bill: Bill, batch: bool, prices: Mapping[str, tuple[float, float]]) -> float | None:
     """Dollars for tokens in and out; None where the price isn't known."""
     model, _, sent, received = bill
     price = prices.get(model) or price_of(model)
-    return (sent * price[0] + received * price[1]) / 1e6 if price else None
+    share = BATCH_PRICE if batch and batched(model) else 1.0
+    return (sent * price[0] + received * price[1]) / 1e6 * share if price else None
 
 
 def together(found: Sequence[Estimate]) -> Estimate:

@@ -28,6 +28,9 @@ async def ask_judge(
         )
         try:
             return read(read_object(await judge.ask(again)))
-        except (UnreadableError, NotAnsweredError) as error:
+        except UnreadableError as error:
             problem = str(error)
+        except NotAnsweredError as error:
+            problem = str(error)
+            break
     raise UnreadableError(f"no verdict: {problem}")

@@ -74,9 +74,12 @@ class Lister:
             call, form = self._call(step, section, n, known, values, sample)
             try:
                 items, bad = await self._read_or_repair(call, form)
-            except (UnreadableError, NotAnsweredError) as error:
+            except UnreadableError as error:
                 reason = str(error)
                 continue
+            except NotAnsweredError as error:  # another sample would be another plan
+                reason = str(error)
+                break
             self.failures += [{"id": node, "step": step, "reason": why} for why in bad]
             new = {item.name.casefold(): item for item in reversed(items)}
             fresh = [
@@ -97,9 +100,10 @@ class Lister:
         self.fruitless[step] += 1
         if self.fruitless[step] >= MAX_FRUITLESS or step == "domains":
             raise TeacherError(
-                f"The step {step} gave nothing usable in {MAX_SAMPLES} answers each to "
-                f"{self.fruitless[step]} questions in a row; the last reason: {reason}. The "
-                f"answers are in {self.asker.ledger.path.name}. A more capable teacher may help."
+                f"The step {step} gave nothing usable to {self.fruitless[step]} questions in a "
+                f"row, of up to {MAX_SAMPLES} answers each; the last reason: {reason}. The answers "
+                f"are in {self.asker.ledger.path.name}. If it is the provider's, run the same "
+                "command again later; if the answers', a more capable teacher may help."
             )
         return []
 
