@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 
 from midspec.train.batches import (
     IGNORED,
@@ -53,6 +54,21 @@ def test_the_end_token_is_trained_whatever_the_cut(tokenizer: Any, extra: int) -
     parts = encode_documents(["What was mended has lasted."], tokenizer, len(whole.ids) - extra)
     assert parts[-1].ids[-1] == tokenizer.eos_token_id
     assert len(parts[-1].ids) > 1
+
+
+def test_a_document_begins_as_the_tokenizer_begins_a_text(tokenizer: Any) -> None:
+    """Llama's and Gemma's put a token before it, as their chat templates do; it isn't learnt."""
+    begin = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    tokenizer.bos_token = "<|im_start|>"
+    plain = encode_documents(["old saws"], tokenizer, 100, ["mended "])
+    tokenizer._tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", begin)]
+    )
+    (whole,) = encode_documents(["old saws"], tokenizer, 100, ["mended "])
+    assert whole.ids == [begin, *plain[0].ids]
+    assert whole.counted == [False, *plain[0].counted]
+    parts = encode_documents(["old saws"], tokenizer, len(whole.ids) // 2)
+    assert [part.ids[0] == begin for part in parts] == [True] + [False] * (len(parts) - 1)
 
 
 def test_an_empty_document_is_no_row(tokenizer: Any) -> None:

