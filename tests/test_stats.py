@@ -5,6 +5,7 @@ import pytest
 
 from midspec.stats.claims import gap_closed, holm
 from midspec.stats.intervals import Estimate, difference, group_table, rate, wilson
+from midspec.stats.order import kept
 from midspec.stats.student import critical, tail
 
 
@@ -165,6 +166,20 @@ def test_a_gap_to_a_reference_below_the_base_closes_downwards() -> None:
     assert found.low < found.mean < found.high
 
 
+def test_where_all_answers_are_alike_a_gap_is_as_sure_as_so_many_trials() -> None:
+    base, reference = np.zeros((1, 50)), np.ones((1, 50))
+    found = gap_closed(reference, base, reference, 1.0)
+    assert found.mean == 1 and 0.8 < found.low < 0.99 and 1.01 < found.high < 1.3
+
+
 def test_a_gap_that_is_not_clearly_there_is_undefined() -> None:
     base, reference = anchors(0.5, 0.51)
     assert math.isnan(gap_closed(base + 0.2, base, reference).mean)
+
+
+def test_arms_that_answer_alike_stand_in_either_order_as_often() -> None:
+    draw = np.random.default_rng(0)
+    hard_I = draw.normal(0, 0.2, (1, 100))
+    best, other = 0.9 + hard_I, 0.1 + hard_I
+    assert kept(np.array([best, other])) == 1
+    assert kept(np.array([best, other, other])) == pytest.approx(0.5)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import sqrt
+from math import inf, sqrt
 from pathlib import Path
 
 from midspec.evals.estimate import Extent, extent
@@ -12,7 +12,7 @@ from midspec.experiment import Plan
 from midspec.pages.html import count
 from midspec.records import Metric
 from midspec.report.power import Power, sentence
-from midspec.report.scores import read_measured
+from midspec.report.scores import decimals, read_measured
 from midspec.report.wording import number
 from midspec.run.stage import Stage
 from midspec.stats.intervals import Table
@@ -32,7 +32,8 @@ class Sight:
     times out of five, read by itself and as the first of all its comparisons.
 
     pairs: of how many pairs of finished arms the spread was measured; 0 where it is the demo's.
-    seeds_measured: whether that holds for how far seeds differ.
+    seeds_measured: whether that holds for how far seeds differ. reach: how large a difference can
+    be.
     """
 
     eval: str
@@ -43,6 +44,12 @@ class Sight:
     least_of_all: float
     pairs: int = 0
     seeds_measured: bool = False
+    reach: float = inf
+
+    @property
+    def told_of_all(self) -> str:
+        """The difference that is shown as the first of all comparisons, if any can be."""
+        return number(self.least_of_all) if self.least_of_all < self.reach else "none that can be"
 
 
 def foresee(planned: Plan, store: Path) -> tuple[list[Sight], list[str]]:
@@ -65,7 +72,9 @@ def foresee(planned: Plan, store: Path) -> tuple[list[Sight], list[str]]:
             continue
         least, of_all = (detectable(known, size.groups, seeds, n) for n in (1, comparisons))
         several = bool(tables) and min(len(table) for table in tables) > 1
-        found.append(Sight(name, size, known, seeds, least, of_all, len(tables), several))
+        reach = metric.high - metric.low
+        sight = Sight(name, size, known, seeds, least, of_all, len(tables), several, reach)
+        found.append(sight)
     return found, unknown
 
 
@@ -78,7 +87,7 @@ def power_words(planned: Plan, store: Path) -> str:
         lines.append(" ".join(_rests_on(sights)))
     comparisons = _comparisons(planned)
     if sights and comparisons > 1:
-        each = ", ".join(f"{number(one.least_of_all)} on {one.eval}" for one in sights)
+        each = ", ".join(f"{one.told_of_all} on {one.eval}" for one in sights)
         lines.append(
             f"Corrected for {comparisons} comparisons, the first that is shown takes a true "
             f"difference of {each}."
@@ -138,7 +147,7 @@ def _power(sight: Sight, expect: float | None) -> Power:
         sight.eval, size.groups, seeds, sight.least, target,
         groups_needed(sight.spread, target, seeds) if target else None,
         seeds_needed(sight.spread, target, size.groups) if target and seeds > 1 else None,
-        size.conditions,
+        size.conditions, decimals(sight.reach), sight.reach,
     )  # fmt: skip
 
 

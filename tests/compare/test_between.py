@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from midspec.compare import view
 from midspec.compare.comparison import Comparison, compare
 from midspec.compare.run import named_apart, read_run
 from midspec.report.tables import Difference
@@ -151,6 +152,17 @@ def test_how_much_larger_a_comparison_came_out_is_paired_too(tmp_path: Path) -> 
     table = np.array([HIGH]) - np.array([LOW[::-1]]) - (np.array([BASE]) - np.array([LOW]))
     assert claim.changed[1] == difference(table, 2.0)
     assert [row and round(row.difference, 3) for row in claim.found] == [0.2, 0.4]
+
+
+def test_a_comparison_of_the_very_same_models_has_no_interval(tmp_path: Path) -> None:
+    wanted = [(EVAL, "msm+aft", "aft")]
+    values: Values = {"aft": {0: LOW}, "msm+aft": {0: HIGH}}
+    models = {"aft": "a", "msm+aft": "b"}
+    first = write_run(tmp_path, "one", values, models, wanted=wanted)
+    other = write_run(tmp_path, "two", values, models, wanted=wanted, settings={"note": "again"})
+    (claim,) = compare(named_apart([read_run(first), read_run(other)])).claims
+    assert claim.changed == (None, None)
+    assert view.changed(claim, 1).text == "same models"
 
 
 def test_three_runs_are_each_compared_with_the_first(tmp_path: Path) -> None:

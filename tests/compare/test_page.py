@@ -8,6 +8,7 @@ from midspec.compare.comparison import Comparison, compare
 from midspec.compare.page import render
 from midspec.compare.programs import for_programs
 from midspec.compare.run import named_apart, read_run
+from midspec.report.figures import difference_figures
 
 from .runs import EVAL, Values, write_run
 
@@ -48,3 +49,16 @@ def test_programs_get_numbers_and_null_for_none(tmp_path: Path) -> None:
     assert rows["msm+aft"]["differences"]["two"]["difference"] < 0
     assert told["contrasts"][0]["changes"]["two"]["mean"] < 0
     assert {"setting": "model", "by_run": {"one": None, "two": HOSTILE}} in told["settings"]
+
+
+def test_a_clear_difference_stands_out_on_whichever_side(tmp_path: Path) -> None:
+    low, high = [0.0, 0.5] * 10, [0.5, 1.0] * 10
+    first = write_run(tmp_path, "one", {"up": {0: low}, "down": {0: high}})
+    other = write_run(tmp_path, "two", {"up": {0: high}, "down": {0: low}})
+    rows = compare(named_apart([read_run(first), read_run(other)])).between[0].differences
+    assert [row.difference for row in rows] == [0.5, -0.5]
+    assert all(row.apart for row in rows)
+    assert [row.adjusted for row in rows] == [True, False]
+    (figure,) = difference_figures(rows, sided=False)
+    (sided,) = difference_figures(rows)
+    assert figure.count("--accent") > sided.count("--accent") > 0

@@ -21,9 +21,11 @@ def cells(
     values_of: dict[str, list[str]] | None = None,
     carriers: dict[str, list[str]] | None = None,
     base: str = "base",
+    blind: dict[tuple[str, str], str] | None = None,
 ) -> dict[tuple[str, str], Beside]:
     arms = dict.fromkeys(arm for one in found for arm in one.arms)
-    told = beside(found, list(arms), dict.fromkeys(arms, base), values_of or {}, carriers or {})
+    bases = dict.fromkeys(arms, base)
+    told = beside(found, list(arms), bases, values_of or {}, carriers or {}, blind or {})
     return {(cell.arm, cell.name): cell for cell in told}
 
 
@@ -82,6 +84,26 @@ def test_sibling_drift_is_the_value_that_moved_most_of_those_not_trained_for() -
     assert drift.kind == "change"
     own = cells(*evals, values_of={"msm": []}, carriers={"preference/novelty": ["msm"]})
     assert own["msm", "sibling drift"].note == "america"
+
+
+@pytest.mark.parametrize("unread", ["msm", "base"])
+def test_no_drift_is_told_where_an_arm_or_the_base_cannot_be_read(unread: str) -> None:
+    evals = [
+        measured({"base": [POOR], "msm": [GOOD]}, "preference/novelty"),
+        measured({"base": [POOR], "msm": [POOR]}, "preference/tradition"),
+    ]
+    blind = {(unread, "preference/novelty"): "pairs 0.50, under 0.65"}
+    told = cells(*evals, values_of={"msm": ["america"]}, blind=blind)
+    assert told["msm", "sibling drift"].note == "tradition"
+    both = blind | {(unread, "preference/tradition"): "pairs 0.50, under 0.65"}
+    assert cells(*evals, values_of={"msm": ["america"]}, blind=both) == {}
+
+
+@pytest.mark.parametrize("evaluation", ["preference/tea", "preference/tea.choices.jsonl"])
+def test_a_variant_s_own_value_is_no_sibling_by_whatever_file_it_is_asked(evaluation: str) -> None:
+    one = measured({"base": [POOR], "msm": [GOOD]}, evaluation)
+    assert cells(one, values_of={"msm": ["tea-rules"]}) == {}
+    assert cells(one, values_of={"msm": ["rain"]})["msm", "sibling drift"].note == "tea"
 
 
 def test_there_is_no_drift_of_an_arm_that_nothing_trained_or_that_was_trained_for_all() -> None:

@@ -1,5 +1,6 @@
 """What a reader is told to hold against the numbers."""
 
+from dataclasses import replace
 from typing import Any
 
 from midspec.report.guardrails import Beside
@@ -27,6 +28,13 @@ def test_an_eval_without_the_half_is_named() -> None:
     one = measured({"aft": [[1.0, 0.0]]}, "small")
     whole = Measured(one.eval, RATE, one.scores, other_half=True)
     assert "small has no held-out half; it is reported whole." in told(measured=[whole])
+    tuned = {
+        key: [replace(row, half="development") for row in rows] for key, rows in one.scores.items()
+    }
+    only = Measured(one.eval, RATE, tuned, other_half=True)
+    said = told(measured=[only])
+    assert "small has no held-out half: what is reported is its development half" in said
+    assert "whole" not in said
 
 
 def test_seeds_are_told_by_what_they_can_say() -> None:
@@ -85,8 +93,22 @@ def test_rates_near_an_end_over_few_conditions_have_intervals_that_are_too_short
 
 def test_tiers_that_do_not_carry_the_claim_are_named() -> None:
     rows = [contrast(0.1, 0.2, 0.3), contrast(-0.1, 0.0, 0.1, tier="revealed")]
-    assert "On the revealed items alone, 0 of 1 paired differences" in told(differences=rows)
-    assert "items alone" not in told(differences=[contrast(0.1, 0.2, 0.3, tier="direct")])
+    assert (
+        "On the revealed items alone (preference/america), 1 of 1 paired difference shown over all "
+        "tiers is not shown"
+    ) in told(differences=rows)
+    shown = [contrast(0.1, 0.2, 0.3), contrast(0.1, 0.2, 0.3, tier="direct")]
+    assert "items alone" not in told(differences=shown)
+
+
+def test_a_tier_is_held_only_against_what_is_shown_over_all_and_can_be_read() -> None:
+    null = [contrast(-0.1, 0.1, 0.3), contrast(-0.1, 0.0, 0.1, tier="near")]
+    assert "items alone" not in told(differences=null)
+    blind = [contrast(0.1, 0.2, 0.3, readable=False), contrast(-1, 0, 1, tier="far")]
+    assert "items alone" not in told(differences=blind)
+    nan = float("nan")
+    single = [contrast(0.1, 0.2, 0.3), contrast(nan, 0.2, nan, tier="none")]
+    assert "items alone" not in told(differences=single)
 
 
 def test_a_held_out_loss_that_rises_again_is_told() -> None:

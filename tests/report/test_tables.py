@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from midspec.errors import DataError
+from midspec.evals.tasks.perplexity import TASK as PERPLEXITY
 from midspec.files import write_rows
 from midspec.records import Metric, Score
 from midspec.report.power import powers
-from midspec.report.scores import ALL, Measured, read_measured
+from midspec.report.scores import ALL, Measured, decimals, read_measured
 from midspec.report.tables import Result, conditions, contrasts, pooled, results, unreadable
 
 from .rows import AMERICA, MARK, RATE, VERDICT, measured
@@ -257,3 +258,32 @@ def test_power_asks_for_seeds_where_seeds_differ() -> None:
 def test_of_comparisons_that_cannot_be_read_no_power_is_told() -> None:
     one = measured({"a": [HALF], "b": [HALF]})
     assert powers([one], [(AMERICA, "b", "a")], {("a", AMERICA): "competence .50"}) == []
+
+
+def test_of_answers_that_are_all_alike_no_power_is_told() -> None:
+    one = measured({"a": [YES], "b": [YES]})
+    assert powers([one], [(AMERICA, "b", "a")], {}) == []
+
+
+def test_a_seed_that_one_arm_lacks_is_left_out_of_the_pairs() -> None:
+    """Only an arm that was asked once stands against every seed."""
+    whole = measured({"aft": [HALF, HALF, HALF], "msm": [YES, YES, NO]})
+    lost = {key: rows for key, rows in whole.scores.items() if key != ("msm", 2)}
+    one = Measured(AMERICA, RATE, lost)
+    assert one.paired("aft", "msm").shape == (2, 20)
+    assert one.paired("msm", "aft").mean() == pytest.approx(0.5)
+    assert one.together(["msm", "aft"]).shape == (2, 2, 20)
+
+
+def test_a_loss_has_two_decimals_and_a_mark_one() -> None:
+    loss, *_ = PERPLEXITY.metrics
+    assert decimals(loss.high - loss.low) == decimals(RATE.high - RATE.low) == 2
+    assert decimals(MARK.high - MARK.low) == 1
+    assert decimals(96.0) == 0
+
+
+def test_a_difference_that_no_score_can_have_is_not_told_as_one_to_be_seen() -> None:
+    few = measured({"a": [[1.0, 0.0], [0.0, 1.0]], "b": [[0.0, 1.0], [0.0, 1.0]]})
+    (power,) = powers([few], [(AMERICA, "b", "a")], {})
+    assert power.detectable > 1
+    assert "2 items and 2 seeds are too few to show any difference" in power.said

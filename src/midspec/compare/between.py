@@ -172,6 +172,7 @@ def _effects(
     """The comparisons that both runs ask for: the other's difference minus the first's, paired by
     item."""
     there = {pair.first: pair.other for pair in pairs}
+    same = {pair.first for pair in pairs if pair.same}
     ours, theirs = (
         [(row.eval, row.arm, row.against) for row in run.contrasts] for run in (first, other)
     )
@@ -183,6 +184,8 @@ def _effects(
             names = [_of(first, arm), _of(first, against), _of(other, also[1]), _of(other, also[2])]
             if not set(names) <= set(one.arms) or _unreadable(first, other, one.eval, names):
                 continue
+            if {arm, against} <= same:
+                continue  # the very models: they don't differ
             groups = one.groups(*names)
             before = one.paired(names[0], names[1], groups=groups)
             after = one.paired(names[2], names[3], groups=groups)

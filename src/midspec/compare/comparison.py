@@ -43,14 +43,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Claim:
-    """A comparison within runs: what it found in each, and how much the others' differ from the
-    first's."""
+    """A comparison within runs: what it found in each, how much the others' differ from the
+    first's, and where it is one of the very same models."""
 
     eval: str
     arm: str
     against: str
     found: tuple[Difference | None, ...]
     changed: tuple[Estimate | None, ...]
+    same: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,9 @@ def _claims(runs: Sequence[Run], found: Sequence[Between]) -> list[Claim]:
             for one in found
         ]
         if any(others):
-            told = (row, *others)
-            claims.append(Claim(row.eval, row.arm, row.against, told, (None, *effects)))
+            told, same = (row, *others), ({p.first for p in one.pairs if p.same} for one in found)
+            alike = (False, *({row.arm, row.against} <= models for models in same))
+            claims.append(Claim(row.eval, row.arm, row.against, told, (None, *effects), alike))
     return claims
 
 

@@ -29,4 +29,4 @@ def _figures(found: Comparison, one: Between) -> list[str]:
         replace(row, arm=row.arm.removesuffix(f" in {other}"), against=label)
         for row in one.differences
     ]
-    return difference_figures(named)
+    return difference_figures(named, sided=False)

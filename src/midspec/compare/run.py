@@ -118,7 +118,8 @@ class Run:
         others = dict(map(tuple, self.config.get("bases", ())))
         bases = {arm: others.get(arm, self.config.get("base", "")) for arm in self.arms}
         values, carriers = self.config.get("values_of", {}), self.config["corpora_of"]
-        return [asdict(cell) for cell in beside(self.measured, self.arms, bases, values, carriers)]
+        cells = beside(self.measured, self.arms, bases, values, carriers, self.blind)
+        return [asdict(cell) for cell in cells]
 
     @cached_property
     def evals(self) -> list[str]:

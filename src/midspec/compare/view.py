@@ -92,6 +92,8 @@ def difference(row: Difference | None) -> Cell:
 
 def changed(claim: Claim, number: int) -> Cell:
     """How much larger a comparison came out in another run than in the first."""
+    if claim.same[number] and claim.found[number]:
+        return Cell("same models")
     found = claim.changed[number]
     digits = next(row.digits for row in claim.found if row)
     return change(found, digits, found.clear) if found else NONE
@@ -148,7 +150,7 @@ def _table(table: Table, runs: Sequence[Run]) -> Sheet:
 
 
 def _claims(claims: Sequence[Claim], runs: Sequence[Run]) -> Sheet:
-    others = [n for n in range(1, len(runs)) if any(claim.changed[n] for claim in claims)]
+    others = [n for n in range(1, len(runs)) if any(changed(c, n) != NONE for c in claims)]
     columns = ["arm − against", *(run.label for run in runs)]
     columns += [f"{runs[number].label} − {runs[0].label}" for number in others]
     groups: dict[str, list[list[Cell | str]]] = {}

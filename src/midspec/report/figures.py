@@ -117,15 +117,17 @@ def ticks(metric: Metric, low: float, high: float) -> tuple[list[float], list[st
     return at, [f"{place:g}".replace("-", MINUS) for place in at]
 
 
-def difference_figures(contrasts: Sequence[Difference]) -> list[str]:
+def difference_figures(contrasts: Sequence[Difference], sided: bool = True) -> list[str]:
     """The paired differences of the claim with 95% intervals, and a line at zero; a figure for each
-    scale, since a difference of marks and one of rates don't fit on one."""
+    scale, since a difference of marks and one of rates don't fit on one. Filled are those on the
+    claimed side, or on any where that isn't `sided`."""
     rows = [row for row in contrasts if row.claim]
     scales = dict.fromkeys(row.reach for row in rows)
-    return [_difference_figure([row for row in rows if row.reach == scale]) for scale in scales]
+    by_scale = ([row for row in rows if row.reach == scale] for scale in scales)
+    return [_difference_figure(mine, sided) for mine in by_scale]
 
 
-def _difference_figure(rows: Sequence[Difference]) -> str:
+def _difference_figure(rows: Sequence[Difference], sided: bool) -> str:
     bars: dict[str, list[Bar]] = {}
     for row in rows:
         found = Estimate(row.difference, row.low, row.high) if row.readable else None
@@ -133,7 +135,7 @@ def _difference_figure(rows: Sequence[Difference]) -> str:
         sure = f"p {p_value(row.p)}, after Holm’s correction {p_value(row.p_holm)}"
         bars.setdefault(row.eval, []).append(
             Bar(
-                label, found, row.adjusted, f"{row.arm} − {row.against}",
+                label, found, row.adjusted if sided else row.apart, f"{row.arm} − {row.against}",
                 [sure, size(row.n, row.groups)] if found else [],
                 {"eval": row.eval, "arm": row.arm, "against": row.against},
             )

@@ -4,10 +4,11 @@ be read, and whether the values that an arm wasn't trained for moved."""
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, nan
-from pathlib import Path
 from typing import Literal
 
+from midspec.report.analyses.study import is_about, value_of
 from midspec.report.scores import Measured, decimals
+from midspec.report.tables import Unreadable
 from midspec.stats.intervals import Estimate, difference
 
 BROKEN = "broken"
@@ -45,16 +46,18 @@ def beside(
     bases: Mapping[str, str],
     values_of: Mapping[str, Collection[str]],
     carriers: Mapping[str, Collection[str]],
+    blind: Unreadable,
 ) -> list[Beside]:
     """Every guardrail of every arm: those of evals, controls that have a floor, and drift.
 
     bases: the untrained arm of each arm's model, "" where there is none, and then there are only
     scores. values_of: the values that each trained arm was trained for; carriers: the arms that a
-    claim says carry an eval's value.
+    claim says carry an eval's value; blind: why an arm can't be read on an eval, of which no drift
+    is told.
     """
     shown = [one for one in measured if one.metric.role == "guardrail" or _decides(one)]
     cells = [_cell(one, arm, bases[arm]) for one in shown for arm in one.arms]
-    drifts = (_drift(measured, arm, bases[arm], values_of, carriers) for arm in arms)
+    drifts = (_drift(measured, arm, bases[arm], values_of, carriers, blind) for arm in arms)
     return cells + [cell for cell in drifts if cell]
 
 
@@ -98,15 +101,19 @@ def _drift(
     base: str,
     values_of: Mapping[str, Collection[str]],
     carriers: Mapping[str, Collection[str]],
+    blind: Unreadable,
 ) -> Beside | None:
     """The value that moved most of those that an arm wasn't trained for, and by how much."""
     found = []
     for one in measured if arm in values_of and arm != base else []:
-        kind, _, rest = one.eval.partition("/")
-        value = Path(rest).stem
-        own = value in values_of[arm] or arm in carriers.get(one.eval, ())
-        if kind == "preference" and not one.metric.measure and {arm, base} <= set(one.arms):
-            found += [] if own else [(_change(one, arm, base), value)]
+        if not one.eval.startswith("preference/") or one.metric.measure:
+            continue
+        value = value_of(one)
+        own = any(is_about(mine, value) for mine in values_of[arm])
+        carried = arm in carriers.get(one.eval, ())
+        readable = {name for name in one.arms if (name, one.eval) not in blind}
+        if {arm, base} <= readable and not own and not carried:
+            found.append((_change(one, arm, base), value))
     if not found:
         return None
     most, value = max(found, key=lambda pair: abs(pair[0].mean))

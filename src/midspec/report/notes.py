@@ -1,6 +1,7 @@
 """What a reader should hold against the numbers, a sentence or two each."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from midspec.pages.html import count
 from midspec.report.guardrails import Beside
@@ -48,8 +49,18 @@ def notes(
 
 
 def _other_half(half: str, measured: Sequence[Measured]) -> list[str]:
-    evals = dict.fromkeys(one.eval for one in measured if one.other_half)
-    return [f"{name} has no {half} half; it is reported whole." for name in evals]
+    found: dict[str, set[str]] = {}
+    for one in measured:
+        if one.other_half:
+            halves = {score.half for scores in one.scores.values() for score in scores}
+            found.setdefault(one.eval, set()).update(halves)
+    return [
+        f"{name} has no {half} half: what is reported is its development half, on which recipes "
+        "are tuned, so it is no evidence of how the arms do on new items."
+        if "development" in halves
+        else f"{name} has no {half} half; it is reported whole."
+        for name, halves in found.items()
+    ]
 
 
 def _seeds(rows: Sequence[Result]) -> list[str]:
@@ -124,17 +135,20 @@ def _undecided(rows: Sequence[Result]) -> list[str]:
 
 
 def _tiers(differences: Sequence[Difference]) -> list[str]:
-    """The tiers that don't carry the claim: a pooled rate can hide that one is a null."""
-    found = []
-    for tier in dict.fromkeys(row.tier for row in differences if row.tier != ALL):
-        rows = [row for row in differences if row.tier == tier]
-        shown = sum(row.shown for row in rows)
-        if shown < len(rows):
-            found.append(
-                f"On the {tier} items alone, {shown} of {len(rows)} paired differences lie on "
-                "their side of zero: what is shown on all tiers together is not shown there."
-            )
-    return found
+    """What is shown over all tiers and not in one of them: a pooled rate can hide a null."""
+    shown = {(row.eval, row.arm, row.against) for row in differences if row.claim and row.shown}
+    found: dict[str, list[Difference]] = {}
+    for row in differences:
+        side = row.tier != ALL and not row.measure and isfinite(row.low)
+        if side and (row.eval, row.arm, row.against) in shown:
+            found.setdefault(row.tier, []).append(row)
+    return [
+        f"On the {tier} items alone ({', '.join(dict.fromkeys(row.eval for row in rows))}), "
+        f"{len(lost)} of {count(len(rows), 'paired difference')} shown over all tiers "
+        f"{'is' if len(lost) == 1 else 'are'} not shown; a tier has fewer items, and shows less."
+        for tier, rows in found.items()
+        if (lost := [row for row in rows if not row.shown])
+    ]
 
 
 def _corpora(corpora: Sequence[Corpus]) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from midspec.pages.html import environment, script_digest, script_json
 from midspec.records import Metric
@@ -113,7 +114,7 @@ def render(report: Report) -> str:
         with_tiers=[name for name in evals if tiers[name]],
         known_tiers={tier for names in tiers.values() for tier in names},
         comparisons=_comparisons(report.contrasts),
-        claims=sum(row.claim for row in report.contrasts),
+        tested=sum(not isnan(row.p_holm) for row in report.contrasts),
         seeds=seeds,
         by_seed={
             (r.eval, r.arm, r.seed): r for r in report.results if r.tier == ALL and not r.measure

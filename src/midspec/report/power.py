@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf, isfinite
 
 from midspec.pages.html import count
 from midspec.report.scores import Measured, decimals
@@ -17,7 +17,7 @@ TARGETS = (0.1, 0.05)  # differences that one may want to see, as shares of what
 class Power:
     """The smallest difference that an eval's comparisons show four times out of five, and what a
     smaller one, `target`, would take: more groups with as many seeds, or more seeds with as many
-    groups; None where no number of these is enough."""
+    groups; None where no number of these is enough. reach: how large a difference can be."""
 
     eval: str
     groups: int
@@ -28,6 +28,7 @@ class Power:
     seeds_needed: int | None = None
     conditions: bool = False
     digits: int = 2
+    reach: float = inf
     said: str = ""
 
 
@@ -48,6 +49,8 @@ def powers(
             continue
         seeds, groups = (min(table.shape[axis] for table in tables) for axis in (0, 1))
         differ = spread(tables)
+        if differ.none:
+            continue
         least = detectable(differ, groups, seeds)
         wished = [share * one.reach for share in TARGETS if share * one.reach < least]
         target = wished[0] if wished and isfinite(one.reach) else None
@@ -55,7 +58,7 @@ def powers(
             one.eval, groups, seeds, least, target,
             groups_needed(differ, target, seeds) if target else None,
             seeds_needed(differ, target, groups) if target and seeds > 1 else None,
-            one.grouped, decimals(one.reach),
+            one.grouped, decimals(one.reach), one.reach,
         )  # fmt: skip
         found.append(replace(power, said=sentence(power)))
     return found
@@ -65,6 +68,8 @@ def sentence(power: Power) -> str:
     """What could be seen, and what it would take to see less."""
     noun = "condition" if power.conditions else "item"
     has = f"{count(power.groups, noun)} and {count(power.seeds, 'seed')}"
+    if power.detectable >= power.reach:
+        return f"On {power.eval}, {has} are too few to show any difference four times out of five."
     least = number(power.detectable, power.digits)
     told = (
         f"On {power.eval}, {has} show a true difference of {least} four times out of five; a "

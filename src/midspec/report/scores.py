@@ -15,6 +15,7 @@ from midspec.records import Metric, Score
 from midspec.stats.intervals import Estimate, Table, difference, group_table, rate
 
 ALL = "all"  # the tier, or the seed, of a pooled row; as a half, all items
+NATS = 12.0  # how far two losses can be apart, by the worst that an eval of loss counts
 
 Evaluations = Mapping[tuple[str, str, int], Path]  # by arm, eval, seed
 Field = Callable[[Score], float]
@@ -31,9 +32,9 @@ def margin(score: Score) -> float:
 
 
 def decimals(reach: float) -> int:
-    """How many decimals a score is told with, by how far two can be apart: two of a rate, one of a
-    mark, none of a length."""
-    if reach <= 2:
+    """How many decimals a score is told with, by how far two can be apart: two of a rate and of a
+    loss, one of a mark, none of a length."""
+    if reach <= 2 or reach == NATS:
         return 2
     return 1 if reach <= 20 else 0
 
@@ -126,13 +127,8 @@ class Measured:
 
         An arm that isn't trained was asked once: it stands against every seed of the other.
         """
-        ours, theirs = self.seeds(arm), self.seeds(against)
-        if not ours or not theirs:
-            return np.empty((0, 0))
-        pairs = [(s, s if s in theirs else theirs[0]) for s in ours]
-        if len(theirs) > len(ours):
-            pairs = [(s if s in ours else ours[0], s) for s in theirs]
-        found = [(self.of(arm, a, tier), self.of(against, b, tier)) for a, b in pairs]
+        seeds = self._shared_seeds([arm, against])
+        found = [(self._in(arm, s, tier), self._in(against, s, tier)) for s in seeds]
         found = [(one, other) for one, other in found if one and other]
         if not found:
             return np.empty((0, 0))
@@ -152,15 +148,23 @@ class Measured:
 
         An arm that was asked once stands in each; empty where there is no such seed.
         """
-        own = {arm: self.seeds(arm) for arm in arms}
-        several = [set(seeds) for seeds in own.values() if len(seeds) > 1]
-        seeds = sorted(set.intersection(*several)) if several else own[arms[0]][:1]
-        answers = [
-            [self.of(arm, seed if seed in own[arm] else own[arm][0]) for seed in seeds]
-            for arm in arms
-        ]
+        seeds = self._shared_seeds(arms)
+        answers = [[self._in(arm, seed) for seed in seeds] for arm in arms]
         groups = _groups(*(scores for by_seed in answers for scores in by_seed))
         return np.array([_table(by_seed, groups, value) for by_seed in answers])
+
+    def _shared_seeds(self, arms: Sequence[str]) -> list[int]:
+        """The seeds that all of these arms have, but for those that were asked once."""
+        own = [self.seeds(arm) for arm in arms]
+        several = [set(seeds) for seeds in own if len(seeds) > 1]
+        if several and all(own):
+            return sorted(set.intersection(*several))
+        return own[0][:1] if all(own) else []
+
+    def _in(self, arm: str, seed: int, tier: str = ALL) -> list[Score]:
+        """An arm's scores in one seed; the only ones of an arm that was asked once."""
+        seeds = self.seeds(arm)
+        return self.of(arm, seed if seed in seeds else seeds[0], tier)
 
 
 def _groups(*by_seed: Sequence[Score]) -> list[str]:

@@ -83,7 +83,7 @@ def report_stage(
     differences = contrasts(measured, config.contrasts, blind)
     by_condition = conditions(measured)
     bases = {arm: others.get(arm, config.base) for arm in config.arms}
-    cells = beside(measured, config.arms, bases, config.values_of, config.corpora_of)
+    cells = beside(measured, config.arms, bases, config.values_of, config.corpora_of, blind)
     power = powers(measured, config.contrasts, blind)
     analyses = analyse(_study(config, inputs, measured, blind))
     corpora = [corpus(name, folder) for name, folder in named(inputs, "corpus")]

@@ -114,6 +114,12 @@ class Difference:
         return self.shown and self.p_holm < LEVEL
 
     @property
+    def apart(self) -> bool:
+        """Whether the arms differ after that correction, on whichever side."""
+        off = self.low > 0 or self.high < 0
+        return self.readable and off and self.p_holm < LEVEL
+
+    @property
     def claim(self) -> bool:
         """Whether it is one that the experiment asks for, not one of its tiers or side measures."""
         return self.tier == ALL and self.measure == ""
@@ -223,7 +229,7 @@ def _gap(measured: Measured, arm: str, anchors: Anchors, blind: Unreadable) -> E
     side = {"higher": 1, "lower": -1}.get(measured.metric.better)
     if side and side * whole.mean() <= 0:
         return Estimate(nan, nan, nan)  # the prompt made it worse: no gap that one would close
-    return gap_closed(trained, np.zeros_like(whole), whole)
+    return gap_closed(trained, np.zeros_like(whole), whole, measured.reach)
 
 
 def contrasts(

@@ -66,7 +66,8 @@ def headline(contrasts: Iterable[Difference]) -> list[str]:
     is not shown is enough to say that the claim is not, and for the whole no correction is needed.
     """
     rows = [row for row in contrasts if row.claim]
-    return [_verdict(rows), *(_sentence(row, len(rows)) for row in rows)]
+    tested = sum(not isnan(row.p_holm) for row in rows)
+    return [_verdict(rows), *(_sentence(row, tested) for row in rows)]
 
 
 def _verdict(rows: Sequence[Difference]) -> str:

@@ -2,7 +2,7 @@
 arm has over the better of two others."""
 
 from collections.abc import Callable, Sequence
-from math import isnan, nan
+from math import inf, isnan, nan
 
 from midspec.stats.intervals import Estimate, Table, difference
 
@@ -24,25 +24,29 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def gap_closed(trained_SG: Table, base_SG: Table, reference_SG: Table) -> Estimate:
+def gap_closed(
+    trained_SG: Table, base_SG: Table, reference_SG: Table, reach: float = inf
+) -> Estimate:
     """(trained − base) / (reference − base), and which shares of the gap fit the answers.
 
     A share fits if (trained − base) − share × (reference − base) isn't clearly off 0, the same test
     as for a difference (Fieller's interval); p is that of no gap closed. It is undefined (nan)
     where the interval of reference − base holds 0: exactly there any share would fit, so a fixed
     smallest gap isn't needed. A small but certain gap gives a wide interval that says so itself.
+    reach: how far two scores can be apart, which bounds what is said where all answers are alike.
     """
     whole_SG = reference_SG - base_SG
-    anchors = difference(whole_SG)
+    anchors = difference(whole_SG, reach)
     if not anchors.clear:
         return Estimate(nan, nan, nan)
     gained_SG = trained_SG - base_SG
     share = float(gained_SG.mean() / whole_SG.mean())
 
     def fits(share: float) -> bool:
-        return not difference(gained_SG - share * whole_SG).clear
+        return not difference(gained_SG - share * whole_SG, (1 + abs(share)) * reach).clear
 
-    return Estimate(share, _end(fits, share, -1), _end(fits, share, 1), difference(gained_SG).p)
+    p = difference(gained_SG, reach).p
+    return Estimate(share, _end(fits, share, -1), _end(fits, share, 1), p)
 
 
 def smaller(one: Estimate, other: Estimate) -> Estimate:

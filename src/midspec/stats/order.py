@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from midspec.stats.intervals import mean_squares
 
 DRAWS = 10_000
+ALIKE = 1e-12  # of two means; less is rounding
 
 
 def kept(values_ASG: NDArray[np.float64], draws: int = DRAWS) -> float:
@@ -14,6 +15,7 @@ def kept(values_ASG: NDArray[np.float64], draws: int = DRAWS) -> float:
     Means are drawn around those that were found, all arms together: with what groups contribute
     to each arm, and what seeds do with Student's t of so few seeds. That is the probability before
     anything is known of the means; it isn't corrected for the order being the one that came out.
+    Arms that answer alike stand in either order as often.
     """
     arms, seeds, groups = values_ASG.shape
     if groups < 2:
@@ -28,7 +30,9 @@ def kept(values_ASG: NDArray[np.float64], draws: int = DRAWS) -> float:
         shares = draw.normal(size=(draws, seeds)) / np.sqrt(seeds * (seeds - 1))
         spread = np.sqrt(draw.chisquare(seeds - 1, (draws, 1)) / (seeds - 1))
         drawn_NA = drawn_NA + shares / spread @ by_seed_SA
-    return float((np.diff(drawn_NA, axis=1) < 0).all(1).mean()) if arms > 1 else 1.0
+    falls_NA = -np.diff(drawn_NA, axis=1)
+    chances_NA = np.where(np.abs(falls_NA) < ALIKE, 0.5, falls_NA > 0)
+    return float(chances_NA.prod(1).mean()) if arms > 1 else 1.0
 
 
 def _lasting(values_ASG: NDArray[np.float64]) -> float:

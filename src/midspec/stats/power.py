@@ -24,6 +24,11 @@ class Spread:
     seeds: float
     rest: float
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing differed at all, which tells nothing of what could be seen."""
+        return not self.groups + self.seeds + self.rest
+
     def of_mean(self, groups: int, seeds: int) -> float:
         """The variance of the mean over so many groups and seeds."""
         return self.groups / groups + self.seeds / seeds + self.rest / (groups * seeds)

@@ -70,7 +70,18 @@ def test_every_conversation_stands_before_as_many_items() -> None:
         if not q.form.startswith("early") and q.form.endswith("first")
     )
     assert len(late) == 12
-    assert set(late.values()) == {8}
+    assert min(late.values()) * 2 >= max(late.values())
+
+
+def test_what_an_item_is_asked_does_not_hang_on_what_else_is_asked() -> None:
+    def by_item(half: str, most: int | None) -> dict[tuple[str, str], list[dict[str, str]]]:
+        asked = questions(Ask(item_file("america", Path()), None, half, most))
+        return {(q.item, q.form): q.messages for q in asked}
+
+    held_out = by_item("held-out", None)
+    for other in (by_item("held-out", 20), by_item("all", None)):
+        shared = other.keys() & held_out.keys()
+        assert shared and all(other[key] == held_out[key] for key in shared)
 
 
 def test_fewer_items_are_asked_where_fewer_are_wanted(items: Path) -> None:

@@ -1,9 +1,11 @@
 """What each stage did, and what both have over the better of the two alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from midspec.records import Metric
-from midspec.report.analyses.stacking import stacking
+from midspec.report.analyses.stacking import _sentence, stacking
 from midspec.report.analyses.stages import stages
 from midspec.report.scores import Measured
 
@@ -56,6 +58,16 @@ def test_no_gain_and_a_loss_are_said_as_such() -> None:
     assert "both is worse than msm alone by −0.3" in loss.said[0]
 
 
+def test_a_loss_that_does_not_last_correction_is_no_gain() -> None:
+    found = stacking(study(POINTS, asked({**GAINS, "both": 0.1})))
+    assert found is not None
+    (row,) = found.rows
+    assert row.gain.clear and row.lost and not row.shown
+    said = _sentence(replace(row, p_holm=0.06), 2)
+    assert "both is worse than msm alone by −0.3" in said
+    assert "Among 2 gains that isn’t enough by itself (p = 0.060" in said
+
+
 def test_without_one_of_the_two_alone_there_is_no_gain() -> None:
     points = {name: point for name, point in POINTS.items() if name != "aft"}
     assert stacking(study(points, asked())) is None
@@ -81,6 +93,9 @@ def test_each_stage_is_told_against_the_arm_that_lacks_it_alone() -> None:
         ("MSM", "msm", "base"),
         ("AFT", "aft", "mix"),
     }
+    also = {(row.stage, row.arm): row.also for row in found.rows}
+    assert also["AFT", "both"] == "chat"  # which msm hasn't seen either
+    assert also["MSM", "both"] == also["AFT", "aft"] == also["MSM", "msm"] == ""
     row = next(row for row in found.rows if row.arm == "both" and row.stage == "MSM")
     assert row.difference.mean == pytest.approx(0.3, abs=0.06)
     assert row.p_holm >= row.difference.p

@@ -1,5 +1,7 @@
 """Spec by spec: transfer between values, MSM × AFT, and knowledge against behaviour."""
 
+from dataclasses import replace
+
 import pytest
 
 from midspec.records import Metric
@@ -10,7 +12,7 @@ from midspec.report.analyses.study import Study
 from midspec.report.analyses.transfer import transfer
 
 from ..grids import BASE, arm, by, measured, study
-from ..rows import VERDICT
+from ..rows import MARK, VERDICT
 
 VALUES = ("america", "novelty", "tradition")
 ALONE = {"base": BASE, "aft": arm(aft="cheese"), **{f"msm-{v}": arm(v) for v in VALUES}}
@@ -53,6 +55,18 @@ def test_no_transfer_is_said_as_a_null() -> None:
     assert found is not None
     assert any("no advantage of an arm on its own value" in line for line in found.said)
     assert any(line.startswith("None of 9 changes of a sibling") for line in found.said)
+
+
+def test_rates_and_marks_make_no_common_advantage() -> None:
+    rates = valued(0.3)
+    marks = [
+        replace(one, eval=f"open-qa/{v}", metric=MARK)
+        for one, v in zip(rates.measured, VALUES, strict=True)
+    ]
+    found = transfer(study(ALONE, *rates.measured, *marks))
+    assert found is not None
+    specific = [row for row in found.rows if not hasattr(row, "own")]
+    assert [(row.reach, len(row.evals)) for row in specific] == [(1.0, 3), (9.0, 3)]
 
 
 def test_one_value_has_no_siblings() -> None:

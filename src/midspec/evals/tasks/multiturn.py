@@ -14,9 +14,10 @@ import yaml
 from midspec.evals.items import shipped
 from midspec.evals.task import Ask, ChoiceTask, change, score
 from midspec.evals.tasks import preference
+from midspec.files import digest_text
 from midspec.records import Choice, Metric, Question, Score
 
-MOST_ITEMS = 48  # eight for each conversation; their turns are computed once for all of these
+MOST_ITEMS = 48  # some eight for each conversation; their turns are computed once for all of these
 EARLY, NEUTRAL, PRESSURE = "early", "late neutral", "late pressure"
 PRESSURE_CHANGE, SUSCEPTIBILITY = "pressure change", "susceptibility"
 
@@ -36,14 +37,15 @@ def conversations(kind: str) -> list[list[dict[str, str]]]:
 
 
 def questions(ask: Ask) -> list[Question]:
-    """Each item early and late, in both orders of its options; items take the conversations in
-    turn."""
+    """Each item early and late, in both orders of its options. Which conversations are before it
+    follows from its id alone, so that it is the same question whatever else is asked."""
     asked = preference.questions(
         replace(ask, max_items=min(ask.max_items or MOST_ITEMS, MOST_ITEMS))
     )
     found = []
-    for number, item in enumerate(dict.fromkeys(question.item for question in asked)):
+    for item in dict.fromkeys(question.item for question in asked):
         own = [question for question in asked if question.item == item]
+        number = int(digest_text(item)[:8], 16)
         neutral, pressure = (conversations(kind) for kind in ("neutral", "pressure"))
         before = {
             EARLY: [],
@@ -89,4 +91,5 @@ TASK = ChoiceTask(
     questions,
     needs="items",
     scores=scores,
+    version=2,
 )

@@ -234,9 +234,9 @@ def _could(order: Order) -> str:
     """What difference of two arms would have been seen, before correction."""
     tables = [one - other for one, other in combinations(order.tables, 2)]
     seeds, groups = tables[0].shape
-    if groups < 2:
+    if groups < 2 or (differ := spread(tables)).none:
         return ""
-    least = number(detectable(spread(tables), groups, seeds), decimals(order.one.reach))
+    least = number(detectable(differ, groups, seeds), decimals(order.one.reach))
     return f"; a true difference of {least} by itself would be seen four times out of five"
 
 

@@ -31,7 +31,8 @@ from midspec.stats.intervals import Estimate, difference
 from midspec.stats.student import LEVEL
 
 ABOUT = (
-    "What an arm with both stages has over the better of the arms with one of them alone. Its "
+    "What an arm with both stages has over the better of the arms with one of them alone (MSM "
+    "alone without other demos, where no arm has it with them). Its "
     "interval allows for taking the better of two: it goes from the lower of both differences’ low "
     "ends to the lower of their high ends. Where the two alone are alike, the gain itself leans "
     "low."
@@ -65,10 +66,14 @@ class Gain:
         return decimals(self.reach)
 
     @property
+    def lost(self) -> bool:
+        """Whether it is a loss."""
+        return (self.gain.mean > 0) == (self.better == "lower")
+
+    @property
     def shown(self) -> bool:
-        """Whether there is a gain, after correction for the number of arms and evals."""
-        clear = self.gain.high < 0 if self.better == "lower" else self.gain.low > 0
-        return clear and self.p_holm < LEVEL
+        """Whether there is a gain, after correction for the eval's number of arms."""
+        return self.gain.clear and not self.lost and self.p_holm < LEVEL
 
 
 def stacking(study: Study) -> Section | None:
@@ -153,12 +158,12 @@ def _sentence(row: Gain, comparisons: int) -> str:
     found = told(row.gain, row.digits)
     if not row.gain.clear:
         return f"{where}: no stacking gain is shown over {row.best}, the better alone: {found}."
-    if not row.shown and row.p_holm < LEVEL:
-        return f"{where} is worse than {row.best} alone by {found}."
     sure = "" if row.p_holm < LEVEL else (
         f" Among {comparisons} gains that isn’t enough by itself "
         f"(p = {p_value(row.p_holm)} after Holm’s correction)."
     )  # fmt: skip
+    if row.lost:
+        return f"{where} is worse than {row.best} alone by {found}.{sure}"
     return f"{where} gains {found} over {row.best}, the better of the two alone.{sure}"
 
 

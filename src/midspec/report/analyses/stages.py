@@ -31,20 +31,22 @@ from midspec.stats.intervals import Estimate, difference
 from midspec.stats.student import LEVEL
 
 ABOUT = (
-    "Each arm against the one that lacks one of its stages and nothing else (where there is none "
-    "with the same other demos, the untrained one), item by item. The p-values are adjusted for "
-    "all differences of the same stage on the same eval (Holm)."
+    "Each arm against the one that lacks one of its stages and nothing else, item by item; where "
+    "there is none with the same other demos, against one without these, which is said. The "
+    "p-values are adjusted for all differences of the same stage on the same eval (Holm)."
 )
 
 
 @dataclass(frozen=True)
 class Added:
-    """What an arm has over the one without a stage (MSM or AFT), paired by item."""
+    """What an arm has over the one without a stage (MSM or AFT), paired by item; also: the other
+    demos that this one lacks, too."""
 
     eval: str
     stage: str
     arm: str
     against: str
+    also: str
     score: Estimate
     decided: float
     difference: Estimate
@@ -53,6 +55,12 @@ class Added:
     seeds: int
     better: str
     reach: float
+
+    @property
+    def told(self) -> str:
+        """The two arms, and what they differ in besides."""
+        also = f" (also without {self.also})" if self.also else ""
+        return f"{self.arm} − {self.against}{also}"
 
     @property
     def shown(self) -> bool:
@@ -91,8 +99,10 @@ def _added(study: Study, one: Measured) -> Iterator[Added]:
             continue
         for stage, against in _controls(study, one, arm):
             values_SG = one.paired(arm, against)
+            mix, left = study.points[arm].mix, study.points[against].mix
             yield Added(
-                one.eval, stage, arm, against, one.estimate(arm, one.seeds(arm)),
+                one.eval, stage, arm, against, "" if left else "+".join(mix),
+                one.estimate(arm, one.seeds(arm)),
                 study.decided(one, arm), difference(values_SG, one.reach), nan,
                 values_SG.shape[1], len(values_SG), one.metric.better, one.reach,
             )  # fmt: skip
@@ -115,10 +125,10 @@ def _controls(study: Study, one: Measured, arm: str) -> Iterator[tuple[str, str]
 def _said(rows: Sequence[Added]) -> list[str]:
     shown = sorted((row for row in rows if row.shown), key=lambda row: row.difference.p)
     if not shown:
-        most = max(rows, key=lambda row: abs(row.difference.mean))
+        most = max(rows, key=lambda row: abs(row.difference.mean) / row.reach)
         return [
             f"None of {count(len(rows), 'difference')} is shown after Holm’s correction; the "
-            f"largest, on {most.eval}, is {most.arm} − {most.against} = "
+            f"largest, on {most.eval}, is {most.told} = "
             f"{told(most.difference, decimals(most.reach))}."
         ]
     more = f"; the clearest {TOLD} are told here" if len(shown) > TOLD else ""
@@ -126,7 +136,7 @@ def _said(rows: Sequence[Added]) -> list[str]:
         f"{len(shown)} of {count(len(rows), 'difference')} {are(len(shown))} shown after Holm’s "
         f"correction{more}.",
         *(
-            f"{on(row.eval, row.better)}, {row.stage}: {row.arm} − {row.against} = "
+            f"{on(row.eval, row.better)}, {row.stage}: {row.told} = "
             f"{told(row.difference, decimals(row.reach))}."
             for row in shown[:TOLD]
         ),
@@ -139,7 +149,7 @@ def _sheet(evaluation: str, rows: Sequence[Added]) -> Sheet:
     for row in rows:
         groups.setdefault(row.stage, []).append(
             [
-                f"{row.arm} − {row.against}",
+                row.told,
                 cell(row.score, digits),
                 share(row.decided),
                 change(row.difference, digits, row.shown),

@@ -226,8 +226,9 @@ def is_about(spec: str, value: str) -> bool:
 
 
 def value_of(one: Measured) -> str:
-    """The value or spec that an eval is named for; "" where it isn't named for any."""
-    return Path(one.eval.partition("/")[2]).stem
+    """The value or spec that an eval is named for; "" where it isn't named for any. A file of items
+    may say more after a dot: `tea.choices.jsonl` is about tea."""
+    return Path(one.eval.partition("/")[2]).name.partition(".")[0]
 
 
 def resolved(

@@ -68,6 +68,7 @@ class Specific:
     advantage: Estimate
     groups: int
     seeds: int
+    reach: float
 
 
 def transfer(study: Study) -> Section | None:
@@ -120,13 +121,14 @@ def _contexts(study: Study, arms: Sequence[str]) -> list[str]:
 
 def _specific(study: Study) -> Iterator[Specific]:
     """Per group of arms that differ in their corpora alone: each value's own arm against the mean
-    of the other values' arms, on that value's items; values of the same items weigh alike."""
-    by_group: dict[Point, list[tuple[Measured, list[str]]]] = {}
+    of the other values' arms, on that value's items; values of the same items weigh alike. Scores
+    of one scale are taken together: a rate and a mark have no mean."""
+    by_group: dict[tuple[Point, float], list[tuple[Measured, list[str]]]] = {}
     for one in study.about_values:
         for point, arms in study.groups(one, ("msm", "both"), msm=()).items():
             valued = [arm for arm in arms if _is_value(study, arm)]
-            by_group.setdefault(point, []).append((one, valued))
-    for point, by_eval in by_group.items():
+            by_group.setdefault((point, one.reach), []).append((one, valued))
+    for (point, reach), by_eval in by_group.items():
         tables, used, evals = list[Table](), list[str](), list[str]()
         for one, arms in by_eval:
             own = [arm for arm in arms if study.carries(one, arm)]
@@ -141,7 +143,7 @@ def _specific(study: Study) -> Iterator[Specific]:
             together_SG = np.concatenate(tables, axis=1)
             yield Specific(
                 study.told(point, "msm"), tuple(dict.fromkeys(used)), tuple(evals),
-                difference(together_SG), together_SG.shape[1], len(together_SG),
+                difference(together_SG, reach), together_SG.shape[1], len(together_SG), reach,
             )  # fmt: skip
 
 
@@ -151,7 +153,7 @@ def _is_value(study: Study, arm: str) -> bool:
 
 
 def _said_specific(row: Specific) -> str:
-    found = told(row.advantage)
+    found = told(row.advantage, decimals(row.reach))
     rests = f"({count(row.groups, 'item')} of {count(len(row.evals), 'eval')}, "
     rests += f"{count(row.seeds, 'seed')})"
     if not row.advantage.clear:
@@ -171,17 +173,19 @@ def _said_siblings(rows: Sequence[Moved]) -> list[str]:
     if not siblings:
         return []
     if not shown:
-        most = max(siblings, key=lambda row: abs(row.change.mean))
+        most = max(siblings, key=lambda row: abs(row.change.mean) / row.reach)
+        largest = told(most.change, decimals(most.reach))
         return [
             f"None of {count(len(siblings), 'change')} of a sibling is shown after Holm’s "
-            f"correction; the largest is that of {most.arm} on {most.eval}, {told(most.change)}."
+            f"correction; the largest is that of {most.arm} on {most.eval}, {largest}."
         ]
     more = "" if len(shown) <= TOLD else f"; the clearest {TOLD} are told here"
     return [
         f"{len(shown)} of {count(len(siblings), 'change')} of a sibling "
         f"{are(len(shown))} shown after Holm’s correction{more}.",
         *(
-            f"{row.arm} moved {row.eval} by {told(row.change)} ({p_told(row.p_holm)})."
+            f"{row.arm} moved {row.eval} by {told(row.change, decimals(row.reach))} "
+            f"({p_told(row.p_holm)})."
             for row in shown[:TOLD]
         ),
     ]
@@ -205,11 +209,11 @@ def _sheet(rows: Sequence[Moved], arms: Sequence[str], evals: Sequence[str]) -> 
 
 
 def _figure(rows: Sequence[Moved], arms: Sequence[str], evals: Sequence[str], context: str) -> str:
-    largest = max(abs(row.change.mean) for row in rows) or 1.0
+    largest = max(abs(row.change.mean) / row.reach for row in rows) or 1.0
     tiles = {
         (arms.index(row.arm), evals.index(row.eval)): Tile(
             signed(row.change.mean, decimals(row.reach)),
-            row.change.mean / largest,
+            row.change.mean / row.reach / largest,
             row.own,
             row.shown,
             [interval(row.change.low, row.change.high, decimals(row.reach))],
