@@ -1,4 +1,5 @@
-# Everything that a fresh clone needs; pip throughout, since constraints.txt pins the CPU build of torch.
+# Everything that a fresh clone needs. pip's own settings decide where it comes from, and which build of
+# torch: with PyTorch's index of CPU builds (pytorch.org names it) in PIP_EXTRA_INDEX_URL it is the small one.
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -177,8 +177,8 @@ class PaperArms(Strict):
 
     What isn't set is found: `corpora` are all but the placebo, `aft` the demos of kind opaque,
     aligned, anti and blend, `reasoning` those of kind deliberative (else aligned ones with their
-    reasoning), `mix` those of kind mix and replay, `placebo` the corpus of that name. `doses` are
-    sizes of the fine-tuning sets, an arm each.
+    reasoning), `mix` those of kind mix, replay and everyday, `placebo` the corpus of that name.
+    `doses` are sizes of the fine-tuning sets, an arm each.
     """
 
     corpora: Names | None = None

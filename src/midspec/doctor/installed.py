@@ -11,7 +11,7 @@ from midspec.pages.html import count
 # What each extra is for; an extra of another name is for those who work on midspec.
 EXTRAS = {
     "llm": "LLM teachers, judges and generated evals",
-    "evals": "the agentic evals",
+    "evals": "evals of inspect_evals beside midspec's own",
     "data": "instruction mixes from the Hub",
     "ray": "stages on a cluster",
     "cloud": "stores at s3:// and gs://",
