@@ -5,7 +5,7 @@ import pytest
 from midspec.errors import ConfigError, ModelError
 from midspec.llm.settings import Limits, Purse
 from midspec.parts import TeacherModel
-from midspec.teach import BATCH_CALLS, amount, higher, limits_of, price
+from midspec.teach import amount, higher, limits_of, price
 
 LLM = TeacherModel(model="openai-api/fake/writer")
 
@@ -21,12 +21,6 @@ def test_limits_are_the_teacher_s_settings_and_the_store_s_ledger(tmp_path: Path
         timeout=7, min_yield=0.2, model_folders={},
         prices={"openai-api/fake/writer": (3, 15)},
     )  # fmt: skip
-
-
-def test_a_batch_waits_for_many_calls(tmp_path: Path) -> None:
-    batched = LLM.model_copy(update={"batch": True})
-    assert limits_of(batched, [], tmp_path, tmp_path).connections == BATCH_CALLS
-    assert limits_of(LLM, [], tmp_path, tmp_path).connections == 50
 
 
 def test_a_judge_s_price_is_its_own(tmp_path: Path) -> None:

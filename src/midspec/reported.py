@@ -13,6 +13,7 @@ from midspec.grid import Point, coordinates
 from midspec.make import teacher_name
 from midspec.parts import Answered, Blend
 from midspec.portions import Portion
+from midspec.report.analyses.study import named_for
 from midspec.report.stage import ReportConfig, report_stage
 from midspec.run.build import ordered
 from midspec.run.stage import Inputs, Source, Stage, Summary
@@ -77,7 +78,7 @@ def make_report(
             if (model := model_of(steps))
         ),
     )
-    return Stage("report", report_on, config, inputs, version=6, title="report")
+    return Stage("report", report_on, config, inputs, version=7, title="report")
 
 
 def report_on(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:
@@ -104,7 +105,7 @@ def _references(experiment: Experiment) -> dict[str, str]:
         if len(steps) == 1 and steps[0].prompt
     }
     only = next(iter(prompted.values())) if len(prompted) == 1 else None
-    found = {e: prompted.get(Path(e.partition("/")[2]).stem, only) for e in experiment.evals}
+    found = {e: prompted.get(named_for(e), only) for e in experiment.evals}
     return {e: arm for e, arm in found.items() if arm}
 
 

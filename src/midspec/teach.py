@@ -14,7 +14,6 @@ from midspec.parts import TeacherModel
 from midspec.train.fetch import find_model
 
 AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([kKmMbB]?)")
-BATCH_CALLS = 5_000
 SIZES = {"": 1, "k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
 
 
@@ -33,8 +32,7 @@ def limits_of(teacher: TeacherModel, judges: list[TeacherModel], store: Path, ho
         ledger=store / "ledger",
         max_cost=asked.max_cost,
         max_tokens=asked.max_tokens,
-        # A batch holds no connection: as many calls as may be wait for it together.
-        connections=max(asked.connections, BATCH_CALLS) if asked.batch else asked.connections,
+        connections=asked.connections,
         timeout=asked.timeout,
         batch=asked.batch,
         min_yield=asked.min_yield,

@@ -1,6 +1,7 @@
 import pytest
 
-from midspec.llm.prices import batched, price_of, prices_as_of
+from midspec.llm.prices import price_of, prices_as_of
+from midspec.llm.settings import batched
 from midspec.write.estimate import billed
 
 

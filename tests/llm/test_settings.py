@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from midspec.llm.settings import Limits, Teacher, current_limits, limited
+from midspec.llm.settings import BATCH_CALLS, Limits, Teacher, current_limits, limited
 
 
 def test_outside_any_block_there_are_no_limits_to_speak_of() -> None:
@@ -29,3 +29,12 @@ def test_a_block_that_fails_leaves_no_limits_behind() -> None:
 def test_no_llm_is_the_default() -> None:
     assert Teacher().offline
     assert not Teacher("hf/smollm2-135m").offline
+
+
+def test_a_batch_holds_many_calls_and_none_where_the_provider_has_none() -> None:
+    asked = Limits(batch=True, connections=7)
+    found = asked.fitted("anthropic/claude-opus-4-6")
+    assert (found.batch, found.connections) == (True, BATCH_CALLS)
+    for limits, model in ((asked, "openai-api/vllm/x"), (Limits(connections=7), "openai/gpt-5")):
+        found = limits.fitted(model)
+        assert (found.batch, found.connections) == (False, 7)

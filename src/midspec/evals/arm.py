@@ -95,6 +95,7 @@ def served_model(name: str, limits: Limits) -> Model:
     """A model that a provider serves, by Inspect's name for it."""
     from inspect_ai.model import GenerateConfig, get_model
 
+    limits = limits.fitted(name)
     config = GenerateConfig(
         max_connections=limits.connections,
         max_retries=limits.retries,

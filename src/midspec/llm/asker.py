@@ -18,7 +18,7 @@ from midspec.files import disk_errors
 from midspec.keys import without_keys
 from midspec.llm.caller import Settings
 from midspec.llm.ledger import Answer, Call, LedgerReader, ledger_file
-from midspec.llm.prices import batched, price_of
+from midspec.llm.prices import price_of
 from midspec.llm.settings import Limits, Teacher, current_limits
 
 LONGEST_LINE = 1 << 27  # bytes; an answer that long is no answer
@@ -84,7 +84,7 @@ class Asker:
     """Answers calls within a budget. Each answer is counted once, whatever run paid for it."""
 
     def __init__(self, teacher: Teacher, limits: Limits, ledger: Path, spent: Spent) -> None:
-        self.teacher, self.limits, self.spent = teacher, limits, spent
+        self.teacher, self.limits, self.spent = teacher, limits.fitted(teacher.model), spent
         self.price = limits.prices.get(teacher.model) or price_of(teacher.model)
         self.ledger = LedgerReader(ledger)
         self.counted: set[str] = set()
@@ -183,7 +183,7 @@ class Asker:
             connections=self.limits.connections,
             timeout=self.limits.timeout,
             retries=self.limits.retries,
-            batch=self.limits.batch and batched(self.teacher.model),
+            batch=self.limits.batch,
             model_folder=str(folder) if folder else None,
             price=self.price,
         )

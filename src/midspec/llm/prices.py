@@ -8,7 +8,6 @@ from midspec.llm.settings import OFFLINE
 from midspec.yaml_file import shipped_yaml
 
 BATCH_PRICE = 0.5  # what providers charge for batches, as a share of the full price
-BATCH_PROVIDERS = ("anthropic/", "google/", "grok/", "openai/", "together/")  # by Inspect
 # What may follow a listed name: a version's date, an alias of the newest one, or a region.
 VERSION = re.compile(r"-\d{4}[\d-]*|-latest|[@:].+")
 
@@ -36,8 +35,3 @@ def price_of(model: str) -> tuple[float, float] | None:
         if rest != model and (not rest or VERSION.fullmatch(rest)):
             return (float(sent), float(received))
     return None
-
-
-def batched(model: str) -> bool:
-    """Whether Inspect knows the provider's batch API, where an answer costs half."""
-    return model.startswith(BATCH_PROVIDERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,8 @@ from typing import Literal
 from midspec.errors import ConfigError
 
 OFFLINE = "offline"
+BATCH_PROVIDERS = ("anthropic/", "google/", "grok/", "openai/", "together/")  # by Inspect
+BATCH_CALLS = 5_000
 Effort = Literal["none", "minimal", "low", "medium", "high"]
 
 
@@ -68,8 +70,20 @@ class Limits:
     model_folders: Mapping[str, Path] = field(default_factory=dict)
     prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    def fitted(self, model: str) -> Limits:
+        """The limits for one model: no batch where its provider has none, and where it has one, as
+        many calls as may be wait for it together, since a batch holds no connection."""
+        if self.batch and batched(model):
+            return replace(self, connections=max(self.connections, BATCH_CALLS))
+        return replace(self, batch=False)
+
 
 _limits: ContextVar[Limits | None] = ContextVar("llm_limits", default=None)
+
+
+def batched(model: str) -> bool:
+    """Whether Inspect knows the provider's batch API, where an answer costs half."""
+    return model.startswith(BATCH_PROVIDERS)
 
 
 def current_limits() -> Limits:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from midspec.llm.prices import BATCH_PRICE, batched, price_of, prices_as_of
+from midspec.llm.prices import BATCH_PRICE, price_of, prices_as_of
+from midspec.llm.settings import batched
 
 RETRIES = 1.1  # calls asked again for an answer that couldn't be used
 TOKENS_PER_SECOND = 60.0  # of one connection to a large model, roughly

@@ -225,10 +225,15 @@ def is_about(spec: str, value: str) -> bool:
     return bool(value) and (spec == value or spec.startswith(f"{value}-"))
 
 
-def value_of(one: Measured) -> str:
+def named_for(evaluation: str) -> str:
     """The value or spec that an eval is named for; "" where it isn't named for any. A file of items
     may say more after a dot: `tea.choices.jsonl` is about tea."""
-    return Path(one.eval.partition("/")[2]).name.partition(".")[0]
+    return Path(evaluation.partition("/")[2]).name.partition(".")[0]
+
+
+def value_of(one: Measured) -> str:
+    """The value or spec that a measure's eval is named for."""
+    return named_for(one.eval)
 
 
 def resolved(
