@@ -47,8 +47,8 @@ def found(**parts: object) -> dict[str, Any]:
     return {**empty, "metrics": [metric()], **parts}
 
 
-def printed(table: object) -> str:
-    console = Console(width=100, color_system=None)
+def printed(table: object, width: int = 100) -> str:
+    console = Console(width=width, color_system=None)
     with console.capture() as capture:
         console.print(table)
     return capture.get()
@@ -63,6 +63,16 @@ def test_a_rate_is_shown_with_what_was_decided_and_the_gap_that_is_closed() -> N
     assert ["base", "0.30", "[0.20,", "0.40]", "0.90", "0.84"] in lines
     assert ["aft", "0.50", "[0.40,", "0.60]", "0.90", "0.84", "0.40"] in lines
     assert ["msm", "0.60", "[0.50,", "0.70]", "0.90", "0.84", "undefined"] in lines
+
+
+def test_no_arm_s_name_is_cut_in_80_columns_unless_it_is_very_long() -> None:
+    arms = ["base", "aft-reasoning-affordability", "x" * 28, "z" * 60]
+    rows = found(results=[row(arm, 0.5) for arm in arms], gaps={EVAL: ["base", "reference"]})
+    told = printed(results_table(rows, arms, [EVAL]), width=80)
+    lines = [line.split() for line in told.splitlines()]
+    for arm in arms[1:3]:
+        assert [arm, "0.50", "[0.40,", "0.60]", "0.90", "0.84", "undefined"] in lines
+    assert "z" * 60 not in told and told.count("z") == 60  # over several lines, none of it lost
 
 
 def test_the_row_over_all_seeds_and_tiers_is_shown() -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf, isnan
@@ -27,6 +27,7 @@ from midspec.text import upper_first
 
 console = Screen()
 
+LONGEST_NAME = 28  # of an arm, that no table of 80 columns cuts
 LOG_SECONDS = 30.0  # without a terminal, how often a stage says how far it is
 
 
@@ -169,9 +170,10 @@ def results_table(found: dict[str, Any], arms: Sequence[str], evals: Sequence[st
     """The results by eval and arm over all tiers: the score with its interval, the same over
     decided items, how many these are, and how much of the gap to the reference arm is closed."""
     title = "Results, all tiers (95% interval)"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("arm", overflow="fold")
-    for column in ("score", "if decided", "decided", "gap closed")[: 4 if found["gaps"] else 3]:
+    # Close together, so that no arm's name is cut in 80 columns.
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("arm", overflow="fold", min_width=_room(arms))
+    for column in ("score", "if\ndecided", "decided", "gap\nclosed")[: 4 if found["gaps"] else 3]:
         table.add_column(column, justify="left" if column == "score" else "right")
     metrics = {row["eval"]: row for row in found["metrics"] if not row["measure"]}
     pooled: dict[tuple[str, str], dict[str, Any]] = {}
@@ -224,6 +226,11 @@ def contrasts_table(found: dict[str, Any]) -> Table:
                 pair = _indented(f"{row['arm']} − {row['against']}")
                 table.add_row(pair, _difference(row, digits), _verdict(row))
     return table
+
+
+def _room(names: Iterable[str]) -> int:
+    """What a column takes that is to cut no name, of those that aren't very long."""
+    return 2 + max((len(name) for name in names if len(name) <= LONGEST_NAME), default=0)
 
 
 def _indented(name: str) -> Padding:

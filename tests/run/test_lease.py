@@ -75,6 +75,29 @@ def test_a_silent_holder_loses_it_and_learns_so(bucket: Bucket, quick: pytest.Mo
     new.check()  # what was lost can't be given up
 
 
+def test_a_beat_that_is_being_written_is_no_lost_lease(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is empty for a moment while it is written again."""
+    lease, write = taken(bucket, "lock a"), bucket.write
+    emptied, go_on = threading.Event(), threading.Event()
+
+    def in_two_steps(name: str, text: str) -> None:
+        write(name, "")
+        emptied.set()
+        assert go_on.wait(WAIT)
+        write(name, text)
+
+    monkeypatch.setattr(bucket, "write", in_two_steps)
+    beating = threading.Thread(target=lease.beat)
+    beating.start()
+    assert emptied.wait(WAIT)
+    threading.Timer(0.2, go_on.set).start()
+    lease.check()
+    beating.join(WAIT)
+    assert not lease.lost
+
+
 def test_a_holder_under_the_same_lock_is_dead_and_nobody_waits_for_it(bucket: Bucket) -> None:
     taken(bucket, "lock a")
     taken(bucket, "lock a").check()  # else it would wait for two minutes

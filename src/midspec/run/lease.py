@@ -67,6 +67,7 @@ class Lease:
         self.beats = self.generation = 0
         self.lost = False
         self.thread = threading.current_thread()
+        self.turn = threading.Lock()  # a file that is being written reads as nobody's
 
     def take(self) -> None:
         """Claim it, waiting while its holder is heard of."""
@@ -96,18 +97,20 @@ class Lease:
 
     def beat(self) -> None:
         """Let others see that the holder lives; a holder that lost it is interrupted."""
-        if self._is_mine():
-            self.beats += 1
-            self.bucket.write(self._file(self.generation), self._text())
-            return
-        self.lost = True
+        with self.turn:
+            if self._is_mine():
+                self.beats += 1
+                self.bucket.write(self._file(self.generation), self._text())
+                return
+            self.lost = True
         if self.thread is threading.main_thread():
             _interrupt(self.thread)
 
     def check(self) -> None:
         """A StoreError if another machine has taken the stage over."""
-        if self.lost or not self._is_mine():
-            self.lost = True
+        with self.turn:
+            self.lost = self.lost or not self._is_mine()
+        if self.lost:
             raise StoreError(
                 f"Nothing was heard of this process for {STALE_SECONDS:.0f} s, so another machine "
                 "took the stage over and goes on with it. Run the same command again to wait for "
