@@ -142,7 +142,7 @@ def citing(*ids: str) -> Say:
 
 
 def test_a_step_that_gives_nothing_stops_with_words() -> None:
-    with pytest.raises(TeacherError, match="The step ideas gave nothing usable in 3 answers each"):
+    with pytest.raises(TeacherError, match="The step ideas gave nothing usable to 3 questions"):
         grow(1, FakeAsker({"ideas": lambda call: "I'm sorry, I can't."}))
 
 

@@ -119,7 +119,8 @@ def test_a_verdict_that_cant_be_read_twice_costs_its_transcript_alone(
     assert [bool(one.problem) for one in found] == [False, True, False]
     assert problem in found[1].problem and "no verdict" not in found[1].problem
     assert not found[1].drivers and not found[1].unfounded
-    assert len(asker.calls) == 4 and len({call.key for call in asker.calls}) == 4
+    calls = 3 if "timed out" in problem else 4  # no answer is left for the next run
+    assert len(asker.calls) == calls and len({call.key for call in asker.calls}) == calls
 
 
 def test_one_part_that_cant_be_read_leaves_no_verdict_and_nothing_more_is_asked() -> None:

@@ -21,8 +21,9 @@ def test_it_grows_with_transcripts_and_reasons_and_costs_what_the_price_says() -
     assert twice.cost and one.cost and round(twice.cost / one.cost, 2) == 2
     apart = estimate_reasons(replace(CONFIG, per_call=1), MANY, REASONS)
     assert apart.calls == 264 and apart.cost is None
-    batch = estimate_reasons(CONFIG, MANY, REASONS, True, prices)
-    assert batch.cost == one.cost / 2
+    known = replace(CONFIG, judge=Teacher("openai/gpt-5"))
+    whole, batch = (estimate_reasons(known, MANY, REASONS, each) for each in (False, True))
+    assert whole.cost and batch.cost == whole.cost / 2
 
 
 def test_empty_transcripts_cost_nothing_and_reasons_yet_to_be_found_cost_more() -> None:
