@@ -1,5 +1,6 @@
 """What the terminal shows of an experiment's results."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from midspec import console as shown
 from midspec import progress
 from midspec.console import Watch, contrasts_table, remarks, results_table, watching
 from midspec.run.stage import Stage
+from tests.report.rows import DIFFERENCE
 
 EVAL = "preference/america"
 ARMS = ["aft", "msm"]
@@ -29,11 +31,13 @@ def row(arm: str, rate: float, **changes: object) -> dict[str, Any]:
 
 
 def difference(p_holm: float | None, low: float, high: float, **changes: object) -> dict[str, Any]:
-    standard = {
-        "eval": EVAL, "measure": "", "tier": "all", "arm": "msm+aft", "against": "aft",
-        "difference": (low + high) / 2, "readable": True, "better": "",
-    }  # fmt: skip
-    return {"p_holm": p_holm, "low": low, "high": high, **standard, **changes}
+    standard = {"arm": "msm+aft", "difference": (low + high) / 2}
+    return {**asdict(DIFFERENCE), "p_holm": p_holm, "low": low, "high": high, **standard, **changes}
+
+
+def beside(arm: str, evaluation: str, name: str, kind: str, **changes: object) -> dict[str, Any]:
+    standard = {"low": None, "high": None, "worse": True}
+    return {"arm": arm, "eval": evaluation, "name": name, "kind": kind, **standard, **changes}
 
 
 def found(**parts: object) -> dict[str, Any]:
@@ -114,6 +118,7 @@ def test_a_difference_is_judged_by_holm_s_p_and_its_side() -> None:
         difference(0.06, 0.01, 0.2),
         difference(0.0001, -0.3, -0.1, better="lower"),
         difference(None, 0.0, 0.0, difference=None),
+        difference(0.03, 0.003, 0.11),
     ]
     lines = printed(contrasts_table(found(contrasts=rows))).splitlines()
     told = [line.rpartition("aft ")[2].strip() for line in lines if "msm+aft − aft" in line]
@@ -121,27 +126,25 @@ def test_a_difference_is_judged_by_holm_s_p_and_its_side() -> None:
     assert told[1].endswith("not shown p 0.060")
     assert told[2].endswith("below 0 p < 0.001")
     assert told[3].endswith("not compared")
+    assert "[0.003, 0.110]" in told[4]  # what is clear doesn't look as if it touched zero
 
 
 def test_remarks_tell_what_gave_way_and_what_could_have_been_seen() -> None:
     guardrails = [
-        {"arm": "aft", "eval": "perplexity", "name": "p", "kind": "ratio", "value": 1.4,
-         "worse": True},
-        {"arm": "aft", "eval": "", "name": "sibling drift", "kind": "change", "value": -0.1,
-         "note": "novelty", "worse": True},
-        {"arm": "msm", "eval": "manners", "name": "broken", "kind": "broken", "value": 1.0,
-         "worse": True},
-        {"arm": "msm", "eval": "capability", "name": "right answers", "kind": "score", "value": 0.6,
-         "worse": False},
-    ]  # fmt: skip
+        beside("aft", "perplexity", "ratio to the base arm", "ratio", value=1.4),
+        beside("aft", "", "sibling drift", "change", value=-0.1, note="novelty"),
+        beside("msm", "manners", "broken", "broken", value=1.0),
+        beside("msm", "manners", "answer length in tokens", "score", value=64.2, digits=0),
+        beside("msm", "capability", "right answers", "score", value=0.6, worse=False),
+    ]
     told = remarks(found(guardrails=guardrails, power=[{"said": "126 items show 0.12."}]), ARMS)
     assert told == [
         "Guardrails clearly worse than the base arm's, or another value that moved:",
-        "  aft: perplexity 1.40×; sibling drift of novelty -0.10",
-        "  msm: broken (answers loop, are stock replies or empty)",
+        "  aft: perplexity 1.40×; sibling drift of novelty −0.10",
+        "  msm: broken (answers loop, are stock replies or empty); answer length in tokens 64",
         "[dim]126 items show 0.12.[/]",
     ]
-    (good,) = remarks(found(guardrails=guardrails[3:]), ARMS)
+    (good,) = remarks(found(guardrails=guardrails[4:]), ARMS)
     assert good.startswith("No guardrail is clearly worse than the base arm's")
     assert remarks(found(), ARMS) == []
 

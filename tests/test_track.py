@@ -179,6 +179,27 @@ def test_of_a_store_at_a_url_trainings_of_every_machine_are_followed(
     assert told.finished == 1
 
 
+def test_neither_a_board_that_won_t_close_nor_a_torn_mark_stops_the_run(
+    store: Path,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(self: Told) -> None:
+        raise OSError("the network is gone")
+
+    monkeypatch.setattr(Told, "finish", fail)
+    tracker = Tracker("wandb", "cheese", store)
+    tracker("start", STAGE)
+    train(store, 0, 1)
+    publish(store)
+    tracker("done", STAGE)
+    assert capsys.readouterr().out.count("the network is gone") == 1
+    (mark,) = (store / ".work").glob("*.wandb")
+    mark.write_text("")
+    Tracker("wandb", "cheese", store)("start", STAGE)
+
+
 def test_without_a_tracker_nothing_is_followed(store: Path) -> None:
     with tracking("", "cheese", store) as beside:
         beside("start", STAGE)

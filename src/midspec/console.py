@@ -17,8 +17,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from midspec import progress
+from midspec.report.guardrails import Beside
 from midspec.report.scores import decimals
-from midspec.report.tables import Result
+from midspec.report.tables import Difference, Result, from_json
 from midspec.report.wording import duration, interval, number, p_value, signed
 from midspec.run.stage import Stage
 from midspec.screen import Screen
@@ -145,11 +146,11 @@ def scores_table(rows: Sequence[tuple[str, Result]], title: str) -> Table:
     for name in ("if decided", "decided", "n") if decides else ("n",):
         table.add_column(name, justify="right")
     for metric, row in rows:
-        mean = f"{row.rate:.2f}{_interval(row.low, row.high, 2) if row.groups > 1 else ''}"
+        mean = f"{number(row.rate)}{_interval(row.low, row.high, 2) if row.groups > 1 else ''}"
         over = ["", ""]
         if row.decides and row.has_margin:
             both = (row.rate_decided, row.decided)
-            over = ["" if isnan(number) else f"{number:.2f}" for number in both]
+            over = ["" if isnan(share) else number(share) for share in both]
         if not row.readable:
             mean, over = "[yellow]not readable[/]", ["", ""]
         cells = [escape(row.eval), escape(metric), mean, *(over if decides else []), f"{row.n:,}"]
@@ -216,15 +217,13 @@ def contrasts_table(found: dict[str, Any]) -> Table:
     table.add_column("arm − against", overflow="fold")
     table.add_column("difference", no_wrap=True)
     table.add_column("", no_wrap=True)
-    rows = [row for row in found["contrasts"] if row["tier"] == "all" and not row["measure"]]
-    metrics = {row["eval"]: row for row in found["metrics"] if not row["measure"]}
-    for evaluation in dict.fromkeys(row["eval"] for row in rows):
+    rows = [row for each in found["contrasts"] if (row := from_json(Difference, each)).claim]
+    for evaluation in dict.fromkeys(row.eval for row in rows):
         table.add_row(f"[bold]{escape(evaluation)}[/]")
-        digits = _digits(metrics[evaluation])
         for row in rows:
-            if row["eval"] == evaluation:
-                pair = _indented(f"{row['arm']} − {row['against']}")
-                table.add_row(pair, _difference(row, digits), _verdict(row))
+            if row.eval == evaluation:
+                pair = _indented(f"{row.arm} − {row.against}")
+                table.add_row(pair, _difference(row), _verdict(row))
     return table
 
 
@@ -238,54 +237,44 @@ def _indented(name: str) -> Padding:
     return Padding(escape(name), (0, 0, 0, 2))
 
 
-def _difference(row: dict[str, Any], digits: int) -> str:
-    if not row["readable"] or row["difference"] is None:
+def _difference(row: Difference) -> str:
+    if not row.readable or isnan(row.difference):
         return "–"
-    return f"{signed(row['difference'], digits)}{_interval(row['low'], row['high'], digits)}"
+    return f"{signed(row.difference, row.digits)}{_interval(row.low, row.high, row.digits)}"
 
 
-def _verdict(row: dict[str, Any]) -> str:
+def _verdict(row: Difference) -> str:
     """What can be said of one difference by itself."""
-    if not row["readable"]:
+    if not row.readable:
         return "[yellow]not readable[/]"
-    if row["p_holm"] is None:
+    if isnan(row.p_holm):
         return "not compared"
-    p = f" [dim]p {p_value(row['p_holm'])}[/]"
-    if row["p_holm"] >= LEVEL:
+    p = f" [dim]p {p_value(row.p_holm)}[/]"
+    if row.p_holm >= LEVEL:
         return f"not shown{p}"
-    above = row["low"] > 0
-    good = above != (row["better"] == "lower")
+    above = row.low > 0
+    good = above != (row.better == "lower")
     return f"[{'green' if good else 'red'}]{'above' if above else 'below'} 0[/]{p}"
 
 
 def remarks(found: dict[str, Any], arms: Sequence[str]) -> list[str]:
     """What must be read beside the tables, a line each: guardrails that are clearly worse than the
     base arm's, and what the comparisons could have shown."""
+    cells = [from_json(Beside, row) for row in found["guardrails"]]
+    return [*gave_way(cells, arms), *(f"[dim]{escape(one['said'])}[/]" for one in found["power"])]
+
+
+def gave_way(cells: Sequence[Beside], arms: Sequence[str]) -> list[str]:
+    """The guardrails that are clearly worse than the base arm's, a line for each arm with one."""
     worse = {
-        arm: "; ".join(_guardrail(row) for row in found["guardrails"] if _gave_way(row, arm))
+        arm: "; ".join(cell.told for cell in cells if cell.worse and cell.arm == arm)
         for arm in arms
     }
     lines = [f"  {escape(arm)}: {escape(told)}" for arm, told in worse.items() if told]
-    if found["guardrails"]:
+    if cells:
         what = "clearly worse than the base arm's, or another value that moved"
         lines = [f"Guardrails {what}:", *lines] if lines else [f"No guardrail is {what}."]
-    return [*lines, *(f"[dim]{escape(power['said'])}[/]" for power in found["power"])]
-
-
-def _gave_way(row: dict[str, Any], arm: str) -> bool:
-    return bool(row["worse"]) and row["arm"] == arm
-
-
-def _guardrail(row: dict[str, Any]) -> str:
-    """One guardrail that gave way."""
-    match row["kind"]:
-        case "broken":
-            return "broken (answers loop, are stock replies or empty)"
-        case "ratio":
-            return f"{row['eval']} {row['value']:.2f}×"
-        case "change":
-            return f"{row['name']} of {row['note']} {row['value']:+.2f}"
-    return f"{row['name']} {row['value']:.2f}"
+    return lines
 
 
 def _digits(metric: dict[str, Any]) -> int:
@@ -295,9 +284,8 @@ def _digits(metric: dict[str, Any]) -> int:
 
 
 def _interval(low: float | None, high: float | None, digits: int) -> str:
-    if low is None or high is None:
-        return ""
-    return f" [dim]{escape(interval(low, high, digits))}[/]"
+    between = "" if low is None or high is None else interval(low, high, digits)
+    return f" [dim]{escape(between)}[/]" if between else ""
 
 
 def short(path: Path) -> str:

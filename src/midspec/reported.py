@@ -78,7 +78,7 @@ def make_report(
             if (model := model_of(steps))
         ),
     )
-    return Stage("report", report_on, config, inputs, version=7, title="report")
+    return Stage("report", report_on, config, inputs, version=8, title="report")
 
 
 def report_on(config: ReportConfig, inputs: Inputs, out: Path) -> Summary:

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from midspec.console import console
 from midspec.errors import ConfigError, StoreError
+from midspec.files import write_text
 from midspec.run.build import Observer
 from midspec.run.lease import every
 from midspec.run.remote import find_remote
@@ -121,17 +122,14 @@ class Tracker:
         """Follow a stage from its start to its end; one without metrics has no board."""
         with self.lock:
             if what == "start":
-                sent = self._mark(stage)
-                done = int(sent.read_text()) if sent.exists() else 0
+                done = self._sent(stage)
                 tail = Tail(self.shown / ".work" / stage.path(self.root).name / FILE)
                 self.following[stage.fingerprint()] = Following(stage, tail, done)
             elif found := self.following.pop(stage.fingerprint(), None):
                 if what == "done":
                     found.tail = Tail(stage.path(self.shown) / FILE)
                 self._refresh([found], is_done=what == "done")
-                self._send(found)
-                if found.board and not found.failed:
-                    found.board.finish()
+                self._send(found, is_over=True)
 
     def look(self) -> None:
         """Send what came since it last looked."""
@@ -155,7 +153,7 @@ class Tracker:
             for name in names if is_done else ():
                 self.view.fetch_metrics(name)
 
-    def _send(self, found: Following) -> None:
+    def _send(self, found: Following, is_over: bool = False) -> None:
         """Send new rows. A tracker that fails is told of once and let go; the run goes on."""
         try:
             for row in [] if found.failed else found.tail.refresh()[found.sent :]:
@@ -163,13 +161,22 @@ class Tracker:
                 values = {name: float(value) for name, value in row.items() if name != "step"}
                 found.board.log(values, step=row["step"])
                 found.sent = row["step"] + 1
+            if is_over and found.board and not found.failed:
+                found.board.finish()
         except Exception as error:  # of a library that may raise anything
             console.print(
                 f"    {escape(f'{self.kind} failed; this stage goes on without: {error}')}"
             )
             found.failed = True
-        with suppress(OSError):
-            self._mark(found.stage).write_text(str(found.sent))
+        with suppress(OSError, StoreError):
+            write_text(self._mark(found.stage), str(found.sent))
+
+    def _sent(self, stage: Stage) -> int:
+        """How many rows were sent before; none where that can't be read."""
+        try:
+            return int(self._mark(stage).read_text())
+        except (OSError, ValueError):
+            return 0
 
     def _mark(self, stage: Stage) -> Path:
         return self.root / ".work" / f"{stage.path(self.root).name}.{self.kind}"

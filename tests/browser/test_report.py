@@ -100,12 +100,48 @@ def test_a_view_is_in_the_address_and_can_be_linked(visit: Visit) -> None:
     for name, value in (("eval", EVAL), ("kind", "MSM and AFT"), ("seed", "1")):
         page.locator(f"#filter [name={name}]").select_option(value)
     again = visit(f"#{page.url.partition('#')[2]}").page
-    expect(again.locator("#shown")).to_have_text("1 of 5 arms")
+    expect(again.locator("#shown")).to_have_text(
+        "1 of 5 arms; means and intervals are of all seeds"
+    )
     assert names(rows(again)) == ["msm+aft"]
     assert again.locator("#verdict .panel:visible").count() == 1
     dots = again.locator("#verdict [data-seed]:not(.off)")
     assert {dot.get_attribute("data-seed") for dot in dots.all()} == {"1"}
     expect(again.locator("#filter [name=kind]")).to_have_value("MSM and AFT")
+
+
+def test_a_heading_spans_the_columns_that_are_shown_and_goes_with_the_last_of_them(
+    visit: Visit,
+) -> None:
+    page = visit().page
+    heads = page.locator("#arms thead").first.locator("[scope=colgroup]:not(.off)")
+    spans = "(found) => found.map((head) => [head.textContent, head.colSpan])"
+    whole = heads.evaluate_all(spans)
+    assert len(whole) > 1 and whole[0][0] == "results" and whole[0][1] > 1
+    page.locator("#filter [name=eval]").select_option(EVAL)
+    assert heads.evaluate_all(spans)[0] == ["results", 1]
+    assert len(heads.all()) < len(whole)
+    page.locator("#all").click()
+    assert heads.evaluate_all(spans) == whole
+
+
+def test_going_back_brings_the_answers_back_too(visit: Visit) -> None:
+    page = visit("#at=answers&arm=aft").page
+    arm = page.locator("#browser select[name=arm]")
+    expect(arm).to_have_value("aft")
+    page.locator("nav").get_by_text("Training").evaluate("(link) => link.click()")
+    arm.select_option("msm")
+    page.go_back()
+    expect(arm).to_have_value("aft")
+
+
+def test_who_chooses_with_the_keyboard_keeps_the_focus(visit: Visit) -> None:
+    page = visit(ANSWERS).page
+    chosen = page.locator("#browser select[name=answers]")
+    chosen.focus()
+    chosen.select_option(WRITTEN)
+    expect(page.locator("#browser select[name=answers]")).to_have_value(WRITTEN)
+    expect(page.locator("#browser select[name=answers]")).to_be_focused()
 
 
 def test_a_link_to_a_section_keeps_the_view(visit: Visit) -> None:
@@ -208,6 +244,11 @@ def test_on_paper_all_is_open_and_nothing_is_there_to_press(visit: Visit) -> Non
     page.emulate_media(media="print")
     expect(page.locator("#filter")).to_be_hidden()
     expect(page.locator("nav")).to_be_hidden()
+    expect(page.locator("#narrowed")).to_be_hidden()
+    page.evaluate("setView({ arms: 'msm' })")
+    expect(page.locator("#narrowed")).to_have_text("Not all is shown: 2 of 5 arms.")
+    expect(page.locator("#narrowed")).to_be_visible()
+    page.evaluate("setView({ arms: '' })")
     page.emulate_media()
     assert page.pdf().startswith(b"%PDF")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -37,6 +37,14 @@ def test_an_eval_without_the_half_is_named() -> None:
     assert "whole" not in said
 
 
+def test_an_eval_that_has_no_halves_is_named() -> None:
+    one = measured({"aft": [[1.0]]}, "open-qa/calm")
+    whole = {key: [replace(row, half="") for row in rows] for key, rows in one.scores.items()}
+    said = told(measured=[Measured(one.eval, RATE, whole), measured({"aft": [[1.0]]}, "other")])
+    assert "open-qa/calm has no halves: its rates are over all items." in said
+    assert "no halves" not in told("all", measured=[Measured(one.eval, RATE, whole)])
+
+
 def test_seeds_are_told_by_what_they_can_say() -> None:
     assert "There is one seed" in told(rows=[result(0.5)])
     two = [result(0.5), result(0.5, seed=1), result(0.5, seed=ALL)]
@@ -58,6 +66,8 @@ def test_what_cannot_be_read_is_told_once_for_evals_alike() -> None:
     assert f"Not readable on preference/a, preference/b: aft ({weak}); msm ({weaker}). A" in found
     assert f"Not readable on preference/c: aft ({weak}). A" in found
     assert found.count("Not readable") == 2
+    twins = {("aft", "dilemmas"): "told from twins 0.50, under 0.60"}
+    assert "chooses by the form" in found and "chooses by the form" not in told(blind=twins)
 
 
 def test_a_broken_arm_is_told() -> None:
@@ -81,7 +91,10 @@ def test_arms_that_decide_little_are_told_by_eval() -> None:
         "On preference/america less than half of the items are decided by aft (0.30), msm (0.40):"
         in told(rows=rows)
     )
+    assert "goes with the order of the options" in told(rows=rows)
     assert "generated/x" not in told(rows=rows)
+    worded = told(rows=[result(0.5, eval="agentic", decided=0.3)])
+    assert "goes with the wording" in worded and "order of the options" not in worded
 
 
 def test_rates_near_an_end_over_few_conditions_have_intervals_that_are_too_short() -> None:

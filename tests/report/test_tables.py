@@ -70,6 +70,8 @@ def test_an_arm_under_a_control_s_floor_is_not_readable_on_what_asks_in_its_form
     }  # fmt: skip
     reasons = unreadable([control, preference])
     assert reasons == {("base", AMERICA): "trivial pairs answered 0.50, under 0.65"}
+    just = measured({"base": [[0.6485]]}, "competence", COMPETENCE)
+    assert unreadable([just, preference])["base", AMERICA].endswith("answered 0.648, under 0.650")
 
 
 def test_a_control_within_an_eval_stands_for_that_eval_alone() -> None:

@@ -100,6 +100,32 @@ def test_an_arm_that_is_not_readable_leaves_the_claim_open_and_hides_nothing_of_
     )
 
 
+def test_what_could_not_be_compared_leaves_the_claim_open_too() -> None:
+    shown = contrast(0.1, 0.2, 0.3)
+    missing = contrast(NAN, NAN, NAN, n=0, groups=0, seeds=0)
+    unread = contrast(0.1, 0.2, 0.3, readable=False)
+    assert headline([shown, missing])[0] == (
+        "The claim can’t be judged as a whole: 1 of 2 paired differences is above zero, and 1 "
+        "can’t be compared."
+    )
+    assert headline([shown, missing, unread])[0].endswith(", and 2 can’t be compared.")
+    assert headline([missing])[0].startswith("The claim can’t be judged:")
+    assert headline([missing])[1].endswith("could not be compared (0 items, 0 seeds).")
+
+
+def test_what_is_clear_is_told_with_as_many_decimals_as_show_it() -> None:
+    small = contrast(0.0008, 0.0021, 0.0034, n=10_000, groups=10_000)
+    assert "by 0.002 [0.001, 0.003]" in headline([small])[1]
+    assert "by 0.0022 [0.0004, 0.0031]" in headline([contrast(-0.0031, -0.0022, -0.0004)])[1]
+    assert "+0.00 [0.00, 0.00]" not in headline([contrast(-0.001, 0.0, 0.001)])[1]
+
+
+def test_items_without_an_answer_are_counted_as_missing() -> None:
+    assert size(99, 100) == "99 of 100 items"
+    assert size(100, 100) == "100 items"
+    assert size(270, 27) == "270 answers to 27 conditions"
+
+
 def test_tiers_and_other_measures_do_not_count_towards_the_verdict() -> None:
     rows = [
         contrast(0.09, 0.18, 0.27),

@@ -51,7 +51,7 @@ def for_programs(found: Comparison) -> dict[str, Any]:
             }
             for claim in found.claims
         ],
-        "guardrails": {run.label: run.guardrails for run in found.runs},
+        "guardrails": {run.label: list(map(asdict, run.guardrails)) for run in found.runs},
         "notes": said(found),
     }
     plain: dict[str, Any] = finite(told)

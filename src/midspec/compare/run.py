@@ -2,18 +2,17 @@
 are still here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache, cached_property
-from math import nan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from midspec.errors import ConfigError
 from midspec.files import read_json
 from midspec.records import Metric
-from midspec.report.guardrails import beside
+from midspec.report.guardrails import Beside, beside
 from midspec.report.scores import ALL, Measured, read_measured
 from midspec.report.stage import evaluations_of
 from midspec.report.tables import (
@@ -21,6 +20,7 @@ from midspec.report.tables import (
     Result,
     Unreadable,
     contrasts,
+    from_json,
     pooled,
     results,
     unreadable,
@@ -29,7 +29,6 @@ from midspec.run.stage import MANIFEST
 
 RESULTS = "results.json"
 WHO = ("base", "trained", "spec")  # of an eval's inputs, those that are the arm and not the eval
-Row = TypeVar("Row")
 Folders = Mapping[str, Path]  # of a report's inputs, by their names: eval/<arm>/<eval>/<seed>
 
 
@@ -90,13 +89,14 @@ class Run:
         if self.measured:
             return {one.key: one.metric for one in self.measured}
         return {
-            (row["eval"], row["measure"]): _row(Metric, row) for row in self.told.get("metrics", [])
+            (row["eval"], row["measure"]): from_json(Metric, row)
+            for row in self.told.get("metrics", [])
         }
 
     @cached_property
     def results(self) -> list[Result]:
         """Its results over all tiers and seeds, a row for each arm and measure."""
-        rows = [_row(Result, row) for row in self.told.get("results", [])]
+        rows = [from_json(Result, row) for row in self.told.get("results", [])]
         if self.measured:
             rows = results(self.measured, {}, unreadable(self.measured))
         return pooled([row for row in rows if row.tier == ALL])
@@ -104,34 +104,26 @@ class Run:
     @cached_property
     def contrasts(self) -> list[Difference]:
         """The paired differences that its experiment asks for, over all tiers."""
-        rows = [_row(Difference, row) for row in self.told.get("contrasts", [])]
+        rows = [from_json(Difference, row) for row in self.told.get("contrasts", [])]
         if self.measured:
             wanted = [tuple(row) for row in self.config["contrasts"]]
             rows = contrasts(self.measured, wanted, self.blind)
         return [row for row in rows if row.claim]
 
     @cached_property
-    def guardrails(self) -> list[dict[str, Any]]:
+    def guardrails(self) -> list[Beside]:
         """What stands beside its results, a row for each arm and guardrail."""
         if not self.measured:
-            return list(self.told.get("guardrails", []))
+            return [from_json(Beside, row) for row in self.told.get("guardrails", [])]
         others = dict(map(tuple, self.config.get("bases", ())))
         bases = {arm: others.get(arm, self.config.get("base", "")) for arm in self.arms}
         values, carriers = self.config.get("values_of", {}), self.config["corpora_of"]
-        cells = beside(self.measured, self.arms, bases, values, carriers, self.blind)
-        return [asdict(cell) for cell in cells]
+        return beside(self.measured, self.arms, bases, values, carriers, self.blind)
 
     @cached_property
     def evals(self) -> list[str]:
         """The evals that it has results of."""
         return list(dict.fromkeys(evaluation for evaluation, _ in self.metrics))
-
-
-def _row(kind: type[Row], row: Mapping[str, Any]) -> Row:
-    """A row of results.json as it was before it was written; null was no number."""
-    known = {one.name: one.type for one in fields(kind)}  # type: ignore[arg-type]
-    values = {key: row[key] for key in known if key in row}
-    return kind(**{k: nan if v is None and known[k] is float else v for k, v in values.items()})
 
 
 def of_recipe(

@@ -9,7 +9,7 @@ from rich.table import Table as Grid
 
 from midspec.compare.comparison import Claim, Comparison, Line, Table
 from midspec.compare.run import Run
-from midspec.console import console, remarks
+from midspec.console import console, gave_way
 from midspec.records import Metric
 from midspec.report.analyses.section import Cell, Sheet, change
 from midspec.report.charts import NOT_READABLE
@@ -36,31 +36,26 @@ def shown(found: Comparison) -> Iterator[RenderableType]:
     for sheet in sheets:
         yield from sheet_tables(sheet, console.width)
     for run in found.runs:
-        lines = remarks({"guardrails": run.guardrails, "power": []}, run.arms)
+        lines = gave_way(run.guardrails, run.arms)
         yield "\n".join([f"[bold]{escape(run.label)}[/]: {lines[0]}", *lines[1:]]) if lines else ""
     yield "\n".join(escape(line) for line in said(found))
 
 
 def said(found: Comparison) -> list[str]:
     """What must be known to read the differences, a line each."""
-    claims = sum(row.claim for one in found.between for row in one.differences)
+    claims = [row for one in found.between for row in one.differences if row.claim]
     lines = list(found.notes)
     if claims:
         lines.append(
             "Differences are paired by item, with 95% intervals; a p is after Holm's correction "
             "over all that are shown against one run."
         )
-        if not several(found.runs):
+        if all(row.seeds == 1 for row in claims):
             lines.append(
                 "With one seed a difference is about these very models: part of it may be how "
                 "training runs differ."
             )
     return [*lines, *(line for one in found.between for line in one.power)]
-
-
-def several(runs: Sequence[Run]) -> bool:
-    """Whether all runs have several seeds."""
-    return all(len(run.settings.get("seeds") or [0]) > 1 for run in runs)
 
 
 def value(result: Result | None, metric: Metric) -> Cell:

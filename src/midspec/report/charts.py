@@ -15,6 +15,7 @@ from midspec.report.drawing import (
     in_band,
     svg_of,
 )
+from midspec.report.scores import decimals_clear
 from midspec.report.wording import interval, signed
 from midspec.stats.intervals import Estimate
 
@@ -38,6 +39,7 @@ class Bar:
         """The difference in words."""
         if self.found is None:
             return NOT_READABLE
+        digits = decimals_clear(self.found.low, self.found.high, digits)
         between = interval(self.found.low, self.found.high, digits)
         return f"{signed(self.found.mean, digits)} {between}".rstrip()
 

@@ -140,4 +140,4 @@ def _difference_figure(rows: Sequence[Difference], sided: bool) -> str:
                 {"eval": row.eval, "arm": row.arm, "against": row.against},
             )
         )  # fmt: skip
-    return forest("Paired differences", bars, rows[0].digits, rows[0].reach)
+    return forest("Paired differences", bars, decimals(rows[0].reach), rows[0].reach)

@@ -7,8 +7,9 @@ from math import exp, nan
 from typing import Literal
 
 from midspec.report.analyses.study import is_about, value_of
-from midspec.report.scores import Measured, decimals
+from midspec.report.scores import Measured, decimals, decimals_clear
 from midspec.report.tables import Unreadable
+from midspec.report.wording import number, signed
 from midspec.stats.intervals import Estimate, difference
 
 BROKEN = "broken"
@@ -38,6 +39,19 @@ class Beside:
     note: str = ""
     digits: int = 2
     better: str = ""
+
+    @property
+    def told(self) -> str:
+        """What was found, in words."""
+        match self.kind:
+            case "broken":
+                return "broken (answers loop, are stock replies or empty)"
+            case "ratio":
+                return f"{self.eval} {number(self.value, self.digits)}×"
+            case "change":
+                return f"{self.name} of {self.note} {signed(self.value, self.digits)}"
+            case "score":
+                return f"{self.name} {number(self.value, self.digits)}"
 
 
 def beside(
@@ -78,7 +92,10 @@ def _cell(measured: Measured, arm: str, base: str) -> Beside:
     if evaluation == PERPLEXITY and base in measured.arms:
         ratio, low, high = (exp(nats) for nats in (change.mean, change.low, change.high))
         name = "ratio to the base arm"
-        return Beside(arm, evaluation, name, "ratio", ratio, low, high, worse, better=better)
+        digits = decimals_clear(low, high, 2, nothing=1.0)
+        return Beside(
+            arm, evaluation, name, "ratio", ratio, low, high, worse, digits=digits, better=better
+        )
     return Beside(
         arm, evaluation, name, "score", score.mean, score.low, score.high, worse,
         digits=decimals(measured.reach), better=better,
@@ -117,4 +134,7 @@ def _drift(
     if not found:
         return None
     most, value = max(found, key=lambda pair: abs(pair[0].mean))
-    return Beside(arm, "", DRIFT, "change", most.mean, most.low, most.high, most.clear, value)
+    return Beside(
+        arm, "", DRIFT, "change", most.mean, most.low, most.high, most.clear, value,
+        digits=decimals_clear(most.low, most.high, 2),
+    )  # fmt: skip

@@ -7,11 +7,12 @@ from midspec.pages.html import count
 from midspec.report.guardrails import Beside
 from midspec.report.material import Corpus, Training
 from midspec.report.scores import ALL, Measured
-from midspec.report.tables import Difference, Result, Unreadable, pooled
+from midspec.report.tables import Difference, Result, Unreadable, chooses, pooled
 from midspec.report.wording import number
 
-DECIDED_FLOOR = 0.5  # below it, the order of the options picks more answers than their content
+DECIDED_FLOOR = 0.5  # below it, the form of a question picks more answers than its content
 MEMORISED = 1.02  # a rise in loss on the same rows, read again; less is the noise of last steps
+TOO_SIMPLE = " A model that fails so simple a question in this form chooses by the form."
 EXTREME = 0.1  # a rate this near an end, over a few conditions, has an interval that is too short
 
 HALVES: Mapping[str, str] = {
@@ -36,6 +37,7 @@ def notes(
     return [
         HALVES.get(half, "Rates are over all items, also those on which recipes were tuned."),
         *_other_half(half, measured),
+        *_no_halves(half, measured),
         *_seeds(rows),
         *_blind(blind),
         *_broken(beside),
@@ -52,8 +54,7 @@ def _other_half(half: str, measured: Sequence[Measured]) -> list[str]:
     found: dict[str, set[str]] = {}
     for one in measured:
         if one.other_half:
-            halves = {score.half for scores in one.scores.values() for score in scores}
-            found.setdefault(one.eval, set()).update(halves)
+            found.setdefault(one.eval, set()).update(one.halves)
     return [
         f"{name} has no {half} half: what is reported is its development half, on which recipes "
         "are tuned, so it is no evidence of how the arms do on new items."
@@ -61,6 +62,15 @@ def _other_half(half: str, measured: Sequence[Measured]) -> list[str]:
         else f"{name} has no {half} half; it is reported whole."
         for name, halves in found.items()
     ]
+
+
+def _no_halves(half: str, measured: Sequence[Measured]) -> list[str]:
+    main = [one for one in measured if one.metric.role == "result" and not one.metric.measure]
+    whole = [one.eval for one in main if one.halves == {""}] if half in HALVES else []
+    if not whole:
+        return []
+    has, its = ("has", "its") if len(whole) == 1 else ("have", "their")
+    return [f"{', '.join(whole)} {has} no halves: {its} rates are over all items."]
 
 
 def _seeds(rows: Sequence[Result]) -> list[str]:
@@ -90,8 +100,8 @@ def _blind(blind: Unreadable) -> list[str]:
         alike.setdefault(str(by_arm), ([], by_arm))[0].append(evaluation)
     return [
         f"Not readable on {', '.join(names)}: "
-        f"{'; '.join(f'{arm} ({reason})' for arm, reason in by_arm.items())}. A model that fails "
-        "so simple a question in this form chooses by the form."
+        f"{'; '.join(f'{arm} ({reason})' for arm, reason in by_arm.items())}."
+        f"{TOO_SIMPLE if all(map(chooses, names)) else ''}"
         for names, by_arm in alike.values()
     ]
 
@@ -128,8 +138,9 @@ def _undecided(rows: Sequence[Result]) -> list[str]:
             found.setdefault(row.eval, []).append(row)
     return [
         f"On {evaluation} less than half of the items are decided by "
-        f"{', '.join(f'{row.arm} ({number(row.decided)})' for row in weak)}: on the rest an arm "
-        "chose by the order of the options, which pulls its rate towards 0.50."
+        f"{', '.join(f'{row.arm} ({number(row.decided)})' for row in weak)}: on the rest the "
+        f"answer goes with {'the order of the options' if chooses(evaluation) else 'the wording'}, "
+        "not with what they say."
         for evaluation, weak in found.items()
     ]
 

@@ -104,10 +104,10 @@ def _places(doses: Sequence[float]) -> dict[float, float]:
 
 def _short(dose: float) -> str:
     """A dose as short as an axis needs it: 1.25k, 36k, 8M."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if dose >= size:
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if dose >= 0.9995 * size:
             return f"{dose / size:.3g}{letter}"
-    return f"{dose:g}"
+    return f"{dose:.3g}"
 
 
 def _scale(axes: Any, low: float, high: float) -> Callable[[float], float]:

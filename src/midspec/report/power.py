@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 
 from midspec.pages.html import count
-from midspec.report.scores import Measured, decimals
+from midspec.report.scores import Measured, decimals, decimals_apart
 from midspec.report.tables import Unreadable
 from midspec.report.wording import number
 from midspec.stats.power import detectable, groups_needed, seeds_needed, spread
@@ -70,7 +70,7 @@ def sentence(power: Power) -> str:
     has = f"{count(power.groups, noun)} and {count(power.seeds, 'seed')}"
     if power.detectable >= power.reach:
         return f"On {power.eval}, {has} are too few to show any difference four times out of five."
-    least = number(power.detectable, power.digits)
+    least = number(power.detectable, decimals_apart(power.detectable, 0.0, power.digits))
     told = (
         f"On {power.eval}, {has} show a true difference of {least} four times out of five; a "
         "smaller one may well be missed."

@@ -15,6 +15,7 @@ from midspec.records import Metric, Score
 from midspec.stats.intervals import Estimate, Table, difference, group_table, rate
 
 ALL = "all"  # the tier, or the seed, of a pooled row; as a half, all items
+MOST_DECIMALS = 4  # of any number that is told
 NATS = 12.0  # how far two losses can be apart, by the worst that an eval of loss counts
 
 Evaluations = Mapping[tuple[str, str, int], Path]  # by arm, eval, seed
@@ -37,6 +38,20 @@ def decimals(reach: float) -> int:
     if reach <= 2 or reach == NATS:
         return 2
     return 1 if reach <= 20 else 0
+
+
+def decimals_apart(value: float, other: float, digits: int) -> int:
+    """So many decimals, and more where a value would look like another that it isn't."""
+    while digits < MOST_DECIMALS and f"{value:z.{digits}f}" == f"{other:z.{digits}f}":
+        digits += 1
+    return digits
+
+
+def decimals_clear(low: float, high: float, digits: int, nothing: float = 0.0) -> int:
+    """So many decimals, and more where an interval that lies beside `nothing` would seem to touch
+    it."""
+    clear = low > nothing or high < nothing
+    return decimals_apart(low if low > nothing else high, nothing, digits) if clear else digits
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,11 @@ class Measured:
         """All tiers together, then each where there are several."""
         found = dict.fromkeys(s.tier for scores in self.scores.values() for s in scores if s.tier)
         return [ALL, *found] if len(found) > 1 else [ALL]
+
+    @cached_property
+    def halves(self) -> set[str]:
+        """The halves that its items belong to; "" is neither."""
+        return {score.half for scores in self.scores.values() for score in scores}
 
     @cached_property
     def by_likelihood(self) -> bool:

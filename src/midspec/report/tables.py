@@ -1,25 +1,37 @@
 """What the evaluations say, as rows: rates by arm, eval, measure, tier and seed; differences."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import isnan, nan
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from midspec.files import finite
 from midspec.records import Score
-from midspec.report.scores import ALL, Measured, decimals, margin
+from midspec.report.scores import (
+    ALL,
+    Measured,
+    decimals,
+    decimals_apart,
+    decimals_clear,
+    margin,
+)
 from midspec.stats.claims import gap_closed, holm
 from midspec.stats.intervals import Estimate, difference, rate, wilson
 from midspec.stats.student import LEVEL
 
+Row = TypeVar("Row")
 Unreadable = Mapping[tuple[str, str], str]  # why, by arm and eval
 Anchors = Mapping[str, tuple[str, str]]  # the base arm and the reference arm, by eval
 
-# Evals that ask which of two things it is, in both orders, by likelihood: what the control
-# "competence" tests a model for.
+# Evals that ask by likelihood which of two things it is: what the control "competence" tests for.
 CHOOSING = ("preference", "opinions", "multiturn", "knowledge")
+
+
+def chooses(evaluation: str) -> bool:
+    """Whether an eval asks which of two things it is, its options in both orders."""
+    return evaluation.partition("/")[0] in CHOOSING
 
 
 @dataclass(frozen=True)
@@ -94,12 +106,17 @@ class Difference:
     @property
     def digits(self) -> int:
         """How many decimals it is told with."""
-        return decimals(self.reach)
+        return decimals_clear(self.low, self.high, decimals(self.reach))
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is a difference, and one that can be read."""
+        return self.readable and not isnan(self.low)
 
     @property
     def shown(self) -> bool:
         """Whether the interval lies on the claimed side of 0."""
-        if not self.readable:
+        if not self.compared:
             return False
         return self.high < 0 if self.better == "lower" else self.low > 0
 
@@ -157,9 +174,11 @@ def unreadable(measured: Sequence[Measured]) -> dict[tuple[str, str], str]:
                 continue
             for other in measured:
                 same = other.eval == control.eval
-                alike = not control.metric.measure and other.eval.partition("/")[0] in CHOOSING
+                alike = not control.metric.measure and chooses(other.eval)
                 if other.metric.role == "result" and (same or alike):
-                    found[arm, other.eval] = f"{control.metric.name} {score:.2f}, under {floor:.2f}"
+                    digits = decimals_apart(score, floor, 2)
+                    under = f"{score:.{digits}f}, under {floor:.{digits}f}"
+                    found[arm, other.eval] = f"{control.metric.name} {under}"
     return found
 
 
@@ -319,12 +338,17 @@ def as_json(rows: Mapping[str, Sequence[Any]], seconds: float) -> dict[str, obje
     """The results for programs; what is nan or infinite becomes null."""
 
     def plain(row: Any) -> dict[str, object]:
-        values: dict[str, object] = dict(row) if isinstance(row, dict) else asdict(row)
-        values.pop("digits", None)  # for people
-        return values
+        return dict(row) if isinstance(row, dict) else asdict(row)
 
     told = {name: [plain(row) for row in found] for name, found in rows.items()}
     return {**finite(told), "seconds": seconds}
+
+
+def from_json(kind: type[Row], row: Mapping[str, Any]) -> Row:
+    """A row of results.json as it was before it was written; null was no number."""
+    known = {one.name: one.type for one in fields(kind)}  # type: ignore[arg-type]
+    values = {key: row[key] for key in known if key in row}
+    return kind(**{k: nan if v is None and known[k] is float else v for k, v in values.items()})
 
 
 def pooled(rows: Sequence[Result]) -> list[Result]:

@@ -53,10 +53,10 @@ def duration(seconds: float) -> str:
 
 
 def size(n: int, groups: int) -> str:
-    """What a result rests on: items, or the repeats of conditions."""
-    if n == groups:
-        return count(n, "item")
-    return f"{count(n, 'answer')} to {count(groups, 'condition')}"
+    """What a result rests on: items, some of which may lack an answer, or repeats of conditions."""
+    if n > groups:
+        return f"{count(n, 'answer')} to {count(groups, 'condition')}"
+    return count(n, "item") if n == groups else f"{n:,} of {count(groups, 'item')}"
 
 
 def headline(contrasts: Iterable[Difference]) -> list[str]:
@@ -73,7 +73,7 @@ def headline(contrasts: Iterable[Difference]) -> list[str]:
 def _verdict(rows: Sequence[Difference]) -> str:
     if not rows:
         return "Nothing was compared: the experiment asks for no paired difference."
-    blind = sum(not row.readable for row in rows)
+    blind = sum(not row.compared for row in rows)
     if blind == len(rows):
         return "The claim can’t be judged: no paired difference rests on readable answers."
     if len(rows) == 1:
@@ -89,7 +89,8 @@ def _verdict(rows: Sequence[Difference]) -> str:
     found = f"{shown or 'none'} of {len(rows)} paired differences {verb} {where}"
     # One that can be read and isn't shown is enough to say that the claim isn't.
     verdict = "is not shown" if shown + blind < len(rows) else "can’t be judged as a whole"
-    unread = f", and {blind} can’t be read" if blind else ""
+    read = "read" if blind == sum(not row.readable for row in rows) else "compared"
+    unread = f", and {blind} can’t be {read}" if blind else ""
     return f"The claim {verdict}: {found}{unread}."
 
 

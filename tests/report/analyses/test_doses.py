@@ -99,6 +99,7 @@ def test_less_than_was_trained_may_be_enough() -> None:
     assert (row.needed, row.needed_low) == (125, 0)
     assert row.words.text == "≤ 125"
     assert "(the fewest that were trained)" in found.said[0]
+    assert row.times.text.startswith("≥ ") and "AFT alone takes at least " in found.said[0]
     assert "AFT alone doesn’t clearly get better with its dose" in found.said[0]
 
 

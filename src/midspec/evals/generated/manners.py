@@ -68,11 +68,7 @@ def task(ask: Ask) -> Task:
     return Task(
         dataset=MemoryDataset(
             [
-                Sample(
-                    id=one.id,
-                    input=one.prompt,
-                    metadata=labels(one.id, domain=one.kind, half=ask.half),
-                )
+                Sample(id=one.id, input=one.prompt, metadata=labels(one.id, domain=one.kind))
                 for one in choose(prompts(), ask.max_items)
             ]
         ),
@@ -111,7 +107,7 @@ def scores(log: EvalLog) -> list[Score]:
     empty = [one.value for one in rows if one.measure == "says nothing"]
     if empty:
         broken = sum(empty) / len(empty) >= BROKEN_SHARE
-        rows.append(Score("arm", "", "", rows[0].half, float(broken), measure="broken"))
+        rows.append(Score("arm", "", "", "", float(broken), measure="broken"))
     return rows
 
 
@@ -139,5 +135,6 @@ TASK = GeneratedTask(
     task,
     scores,
     count=count,
+    version=2,
     answer_tokens=MAX_TOKENS,
 )

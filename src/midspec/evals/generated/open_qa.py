@@ -61,7 +61,7 @@ def task(ask: Ask) -> Task:
                 Sample(
                     id=one.id,
                     input=one.question,
-                    metadata=labels(one.id, domain=one.topic, half=ask.half)
+                    metadata=labels(one.id, domain=one.topic)
                     | {"question": one.question, "clauses": list(one.clauses)},
                 )
                 for one in questions
@@ -91,5 +91,6 @@ TASK = GeneratedTask(
     scores,
     needs="spec",
     judged=True,
+    version=2,
     judge_received=80,
 )

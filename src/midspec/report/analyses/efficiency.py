@@ -57,8 +57,12 @@ class Saving:
         between = f"[{self._low}, {self._high}]"
         if isnan(self.needed):
             return Cell("not reached", between)
-        at_most = "≤ " if self.needed == self.smallest else ""
-        return Cell(f"{at_most}{self.needed:,.0f}", between)
+        return Cell(f"{'≤ ' if self.bound else ''}{self.needed:,.0f}", between)
+
+    @property
+    def bound(self) -> bool:
+        """Whether the smallest dose is enough, so that fewer chats may be, too."""
+        return self.needed == self.smallest
 
     @property
     def _low(self) -> str:
@@ -85,7 +89,8 @@ class Saving:
             if isfinite(self.fewer_high)
             else f"over {self.chats / self.smallest:.1f}"
         )
-        return Cell(f"{number(self.fewer, 1)}×", f"[{low}, {high}]", self.fewer_low > 1)
+        at_least = "≥ " if self.bound else ""
+        return Cell(f"{at_least}{number(self.fewer, 1)}×", f"[{low}, {high}]", self.fewer_low > 1)
 
 
 def efficiency(study: Study) -> Section | None:
@@ -167,10 +172,11 @@ def _sentence(row: Saving) -> str:
     if isnan(row.needed):
         found = f"that isn’t reached with up to {row.largest:,} chats {row.words.small}"
     else:
-        enough = " (the fewest that were trained)" if row.needed == row.smallest else ""
+        most, least = ("at most ", "at least ") if row.bound else ("", "")
+        enough = " (the fewest that were trained)" if row.bound else ""
         found = (
-            f"it takes {row.needed:,.0f} {row.words.small}{enough}: AFT alone takes "
-            f"{row.times.text[:-1]} times as many {row.times.small}"
+            f"it takes {most}{row.needed:,.0f} {row.words.small}{enough}: AFT alone takes "
+            f"{least}{number(row.fewer, 1)} times as many {row.times.small}"
         )
     rising = row.slope.high < 0 if row.better == "lower" else row.slope.low > 0
     flat = "" if rising else (

@@ -6,6 +6,7 @@ from math import isfinite, nan
 from typing import Any, TypeVar
 
 from midspec.pages.html import count
+from midspec.report.scores import decimals_clear
 from midspec.report.wording import interval, number, p_value, signed
 from midspec.stats.claims import holm
 from midspec.stats.intervals import Estimate
@@ -96,11 +97,13 @@ def cell(found: Estimate, digits: int = 2, strong: bool = False) -> Cell:
 
 def change(found: Estimate, digits: int = 2, strong: bool = False) -> Cell:
     """A difference with its interval."""
+    digits = decimals_clear(found.low, found.high, digits)
     return Cell(signed(found.mean, digits), interval(found.low, found.high, digits), strong)
 
 
 def told(found: Estimate, digits: int = 2) -> str:
     """A difference with its interval, in a sentence."""
+    digits = decimals_clear(found.low, found.high, digits)
     return f"{signed(found.mean, digits)} {interval(found.low, found.high, digits)}".rstrip()
 
 

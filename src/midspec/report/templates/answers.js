@@ -7,6 +7,7 @@ const found = make("p", "found");
 const pager = make("p", "pager");
 const controls = make("form", "controls");
 let page = 0;
+let built; // whose answers the controls are for
 
 async function unpack(name) {
   if (!unpacked.has(name)) {
@@ -52,7 +53,7 @@ function build(data) {
   Object.assign(field, { type: "search", name: "q", value: view.get("q") ?? "", placeholder: "words of an item or an answer" });
   const text = make("label", "grow", "Text");
   text.append(field);
-  const first = about.evals.find((name) => packed.has(name));
+  const held = controls.contains(document.activeElement) && document.activeElement.name;
   const several = data.measures.length > 1
     ? [choice("measure", "Measure", data.measures.map((one) => one.name))] : [];
   controls.replaceChildren(
@@ -64,7 +65,8 @@ function build(data) {
     choice("sort", "Order", ["telling first", "as asked", "largest difference", "highest", "lowest"]),
     text,
   );
-  controls.elements.answers.value = current() ?? first;
+  controls.elements.answers.value = built = current();
+  if (held) controls.elements[held]?.focus();
 }
 
 const current = () => [view.get("answers"), view.get("eval")].find((name) => packed.has(name)) ??
@@ -179,11 +181,14 @@ function turn(by) {
   return button;
 }
 
+const [earlier, place, later] = [turn(-1), make("span", ""), turn(1)];
+pager.append(earlier, place, later);
+
 async function showAnswers() {
   const name = current();
   const data = await unpack(name);
   if (name !== current()) return; // another was chosen meanwhile
-  if (controls.elements.answers?.value !== name || !controls.elements.arm) build(data);
+  if (built !== name) build(data);
   const chosen = pick(data);
   const pages = Math.max(1, Math.ceil(chosen.fitting.length / PAGE));
   page = Math.max(0, Math.min(page, pages - 1));
@@ -194,10 +199,9 @@ async function showAnswers() {
   found.textContent = here.length
     ? `${many(chosen.fitting.length, "item")}, ${first + 1} to ${first + here.length} shown. In the store: ${folders}`
     : "No item matches.";
-  const [back, on] = [turn(-1), turn(1)];
-  back.disabled = page === 0;
-  on.disabled = page === pages - 1;
-  pager.replaceChildren(back, make("span", "", `Page ${page + 1} of ${pages}`), on);
+  earlier.disabled = page === 0;
+  later.disabled = page === pages - 1;
+  place.textContent = `Page ${page + 1} of ${pages}`;
   pager.hidden = pages === 1;
 }
 
@@ -214,9 +218,10 @@ function openBrowser() {
     page = 0;
     const kept = { [target.name]: target.value };
     if (target.name === "answers") Object.assign(kept, { arm: "", against: "", measure: "", domain: "", tier: "" });
-    if (target.name === "answers") controls.replaceChildren();
     setView(kept);
   });
+  // The address was changed by other means than these controls, which follow it.
+  addEventListener("popstate", () => { built = undefined; page = 0; });
   // Unpacking takes a moment, so it waits until the answers come near.
   const near = new IntersectionObserver((entries) => {
     if (!entries.some((one) => one.isIntersecting)) return;

@@ -4,6 +4,7 @@ const form = byId("filter");
 const ROW = 21; // of a figure, in its own units
 const filtered = [...document.querySelectorAll("[data-arm], [data-eval], [data-seed]")];
 const banded = [...document.querySelectorAll("svg")].filter((svg) => svg.querySelector("[data-band]"));
+const heads = [...document.querySelectorAll("tr")].filter((row) => row.querySelector("[scope=colgroup]"));
 const watchers = []; // called when the view changes, whoever changed it
 let view = new URLSearchParams();
 let narrowed = false;
@@ -76,6 +77,20 @@ function shut(svg) {
   rove(svg);
 }
 
+// A heading over columns spans those that are shown, and goes with the last of them.
+function spanHeads(row) {
+  const columns = [...row.nextElementSibling.querySelectorAll("th")].slice(1); // the first has none
+  let from = 0;
+  for (const head of row.querySelectorAll("th")) {
+    head.whole ??= head.colSpan;
+    const mine = columns.slice(from, from + head.whole);
+    const left = mine.filter((column) => !column.classList.contains("off")).length;
+    head.classList.toggle("off", !left);
+    if (left) head.colSpan = left;
+    from += head.whole;
+  }
+}
+
 function apply() {
   const keys = ["eval", "arms", "kind", "seed"];
   const narrow = keys.some((key) => view.get(key));
@@ -83,10 +98,15 @@ function apply() {
   if (narrow || narrowed) { // a page has thousands of these, and opens with all of them shown
     for (const element of filtered) element.classList.toggle("off", !shows(element, arms));
     banded.forEach(shut);
+    heads.forEach(spanHeads);
   }
   narrowed = narrow;
   const all = Object.keys(about.arms).length;
-  byId("shown").textContent = arms.size === all ? many(all, "arm") : `${arms.size} of ${many(all, "arm")}`;
+  const number = arms.size === all ? many(all, "arm") : `${arms.size} of ${many(all, "arm")}`;
+  const seed = view.get("seed") ? "; means and intervals are of all seeds" : "";
+  byId("shown").textContent = number + seed;
+  const parts = ["eval", "seed"].filter((key) => view.get(key)).map((key) => `${key} ${view.get(key)}`);
+  byId("narrowed").textContent = narrow ? `Not all is shown: ${[number + seed, ...parts].join(", ")}.` : "";
   byId("all").disabled = !narrow;
   for (const key of keys) {
     const field = form.elements[key];
