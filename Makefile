@@ -101,4 +101,4 @@ check: setup
 	$(BIN)/python tests/file_sizes.py
 
 clean:
-	rm -rf .venv store site build
+	rm -rf .venv site build

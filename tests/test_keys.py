@@ -30,6 +30,19 @@ def test_what_is_no_key_stays() -> None:
     assert keys_of(environ) == {}
 
 
+def test_a_key_may_begin_as_a_path_does() -> None:
+    key = "/bPxRfiCYEXAMPLEKEYwJalrXUtnFEMIK7MDENG+"
+    assert keys_of({"AWS_SECRET_ACCESS_KEY": key, "A_TOKEN": "/usr"}) == {
+        "AWS_SECRET_ACCESS_KEY": key
+    }
+
+
+def test_a_secret_that_is_no_text_hinders_nothing() -> None:
+    environ = {"DB_PASSWORD": "p\udce4sswort", "A_KEY": KEY}  # a byte that isn't UTF-8
+    assert without_keys(f"a text with {KEY}", environ) == "a text with $A_KEY"
+    assert without_keys("a text with p\udce4sswort", environ) == "a text with $DB_PASSWORD"
+
+
 def test_a_password_in_an_address_is_a_key_and_the_address_none() -> None:
     environ = {"VLLM_BASE_URL": "https://me:pass-word-1@host/v1", "http_proxy": "http://host:80"}
     assert keys_of(environ) == {"VLLM_BASE_URL": "pass-word-1"}

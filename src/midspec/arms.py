@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from pydantic import BeforeValidator, Field, create_model, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator
 
 from midspec.errors import ConfigError, known
 from midspec.parts import (
@@ -149,6 +149,14 @@ class Comparison(Strict):
     """The arm that should be above."""
     against: Names
     """The arms that it should be above."""
+
+    @field_validator("against")
+    @classmethod
+    def _others(cls, against: list[str], info: ValidationInfo) -> list[str]:
+        for arm in against:
+            if arm == info.data.get("arm") or against.count(arm) > 1:
+                raise ValueError(f"{arm} is named twice, so it would be compared with itself")
+        return against
 
 
 def model_of(steps: Sequence[Step]) -> str | None:

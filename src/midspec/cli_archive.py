@@ -110,7 +110,7 @@ def _report(found: "Unpacked", file: Path, store: Path) -> None:
             f"that, build the report: {command('report', file, store)}"
         )
         return
-    planned, index = open_plan(file), found.index
+    planned, index = open_plan(file, fetch=False), found.index
     if missing := _missing(planned, store):
         say(
             f"This midspec plans {len(missing)} stages that the archive has otherwise, the first "

@@ -166,7 +166,7 @@ def _remarks(wanted: "Wanted", sizes: "Sizes", guessed: str) -> list[str]:
                 f"{wanted.identity[0]} and quote sentences that don't. If it calls the assistant "
                 "by another name, give --model-name; or write {model_name} in the spec."
             )
-        if not seen.asks:
+        if not wanted.asks(seen):
             lines.append(
                 f"{seen.path} has no sentence of 8 to 40 words with the name "
                 f"{wanted.identity[0]}, so knowledge/{seen.name} has nothing to ask and was left "

@@ -118,7 +118,9 @@ def push_arm(
 
 @contextmanager
 def _made() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="midspec-") as scratch:
+    from midspec.files import disk_errors
+
+    with TemporaryDirectory(prefix="midspec-") as scratch, disk_errors(Path(scratch)):
         yield Path(scratch)
 
 

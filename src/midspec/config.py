@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from unicodedata import normalize
 
 from annotated_types import MinLen
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator
@@ -71,6 +72,11 @@ def _seen(name: str) -> str:
     """Two names that look the same must be the same, and none may steer a terminal."""
     if not name.strip():
         raise ValueError("a name can't be empty")
+    if name != name.strip() or name != normalize("NFC", name):
+        raise ValueError(
+            f"the name {name!a} looks like another: it has a blank at an end, or a letter made of "
+            "two characters"
+        )
     for character in name:
         if not character.isprintable():
             raise ValueError(f"a name is of what can be seen, and {character!a} can't. Take it out")

@@ -23,7 +23,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         number = error.errno if isinstance(error, OSError) else None
-        # safetensors raises an error of its own, which says so in words only
+        # safetensors and shutil.copytree raise errors of their own, which say so in words only
         if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise StoreError(
                 f"The disk is full: {path} could not be written. Finished stages are safe; "
@@ -31,7 +31,8 @@ def disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if number in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise StoreError(
-                f"No permission to write {path}. Choose a store you may write to (--store)."
+                f"No permission to write {path}. Choose a place that you may write to (--store or "
+                "--out, or for models MIDSPEC_HOME)."
             ) from error
         raise
 

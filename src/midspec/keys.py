@@ -33,15 +33,23 @@ def keys_of(environ: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name, value in environ.items():
         secret = _password(value) if "://" in value else value if SECRET.search(name) else ""
-        if len(secret) >= SHORTEST and not secret.startswith(("/", "~")):  # a key's file is no key
+        if len(secret) >= SHORTEST and not _is_file(secret):  # a key's file is no key
             found[name] = secret
     return found
+
+
+def _is_file(value: str) -> bool:
+    """Whether it is a file's place, and not a key that begins like one."""
+    if not value.startswith(("/", "~")):
+        return False
+    # No key in base64 has a dot. os.path says no where Path raises.
+    return "." in value or os.path.exists(os.path.expanduser(value))  # noqa: PTH110, PTH111
 
 
 @lru_cache(maxsize=4)
 def _written(environ: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     """Every form of every key with its name; the longest first, as one may be part of another."""
-    found = {form: name for name, key in keys_of(dict(environ)).items() for form in _forms(key)}
+    found = {form: name for name, key in keys_of(dict(environ)).items() for form in forms(key)}
     return sorted(found.items(), key=lambda pair: -len(pair[0]))
 
 
@@ -53,9 +61,11 @@ def _password(address: str) -> str:
         return ""
 
 
-def _forms(key: str) -> Iterator[str]:
-    """How a key may be written."""
-    yield from (key, json.dumps(key)[1:-1], quote(key), quote(key, safe=""), quote_plus(key))
+def forms(key: str) -> Iterator[str]:
+    """How a key may be written. Bytes of it that are no text are told by none of them."""
+    yield from (key, json.dumps(key)[1:-1])
+    yield from (quote(key, safe=safe, errors="replace") for safe in ("/", ""))
+    yield quote_plus(key, errors="replace")
     for before, decided in ALIGNED:
         written = b64encode(bytes(before) + key.encode("utf-8", "replace")).decode()
         whole = written.rstrip("=")

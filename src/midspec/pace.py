@@ -1,12 +1,11 @@
 """How long tokens take: of this machine's cores, or of the GPUs that an experiment names."""
 
-import os
 import re
 from functools import lru_cache
 
 from midspec.evals.answers import AnswersConfig
 from midspec.files import read_json
-from midspec.machine import bf16_products
+from midspec.machine import bf16_products, usable_cores
 from midspec.run.stage import Source, Stage
 from midspec.tune.stage import TuneConfig
 
@@ -78,4 +77,4 @@ def _layers(base: Stage | Source | None) -> float:
 
 
 def _cpu_flops() -> float:
-    return (os.cpu_count() or 1) * CORE_FLOPS[bf16_products()]
+    return usable_cores() * CORE_FLOPS[bf16_products()]

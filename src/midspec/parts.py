@@ -1,9 +1,10 @@
 """The parts of an experiment as typed models: identity, teacher, corpora and demonstrations."""
 
 import re
+from collections.abc import Iterator
 from math import isclose
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -12,6 +13,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from midspec.errors import ConfigError
@@ -20,10 +22,40 @@ from midspec.llm.settings import OFFLINE, Effort
 Part = TypeVar("Part", bound=BaseModel)
 
 
+Price = Annotated[float, Field(ge=0)]
+
+
 class Strict(BaseModel):
-    """A model that refuses keys it doesn't know."""
+    """A model that refuses keys it doesn't know, and `yes` where a number belongs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_number_is_yes(cls, values: object) -> object:
+        """Where a number belongs, true and false are words, which aren't read as 1 and 0."""
+        if not isinstance(values, dict):
+            return values
+        numbers = {name for name, field in cls.model_fields.items() if _is_number(field.annotation)}
+        return {key: _words(value) if key in numbers else value for key, value in values.items()}
+
+
+def _is_number(annotation: object) -> bool:
+    kinds = set(_kinds(annotation))
+    return bool(kinds & {int, float}) and not kinds & {bool, str}
+
+
+def _words(value: object) -> object:
+    if isinstance(value, list):
+        return [_words(one) for one in value]
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _kinds(annotation: object) -> Iterator[object]:
+    """All types that an annotation is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
 
 
 class Identity(Strict):
@@ -60,7 +92,7 @@ class TeacherModel(Strict):
     """Ask for lists by JSON schema; unset, where the provider is known to take one."""
     min_yield: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the first 20 rows that must be kept; under it, it stops."""
-    price: tuple[float, float] | None = None
+    price: tuple[Price, Price] | None = None
     """Dollars a million tokens, in and out, for a model that the price table doesn't know."""
 
 

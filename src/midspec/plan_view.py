@@ -1,6 +1,5 @@
 """What `midspec plan` prints: the stages, what is done, how long the rest takes, and its price."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +22,9 @@ from midspec.evals.estimate import extent
 from midspec.evals.judged import JudgedConfig
 from midspec.evals.stage import ChoiceConfig
 from midspec.experiment import Plan
+from midspec.machine import usable_cores
 from midspec.make import asked_as, judges_of
-from midspec.pace import FLOP, SCORE_FLOP, gpus_of
+from midspec.pace import FLOP, SCORE_FLOP, gpus_of, parameters
 from midspec.pages.html import count
 from midspec.report.wording import duration
 from midspec.run.build import ordered, wanted_again
@@ -110,8 +110,8 @@ def plan_totals(planned: Plan, found: Sequence[Reckoned], store: Path) -> str:
         else f"{left}: they took {took} (measured in this store)."
     )
     lines += [
-        f"The model {base.name} isn't here yet: {_fetched_by(base.name)} fetches it. Its size is "
-        "taken from its name, and folders get their names when it is here."
+        f"The model {base.name} isn't here yet: {_fetched_by(base.name)} fetches it. "
+        f"{_size_of(base)}, and folders get their names when it is here."
         for base in bases
         if not base.here and not base.known
     ]
@@ -193,6 +193,13 @@ def _folder(row: Sequence[Reckoned]) -> str:
     return row[0].stage.path(Path()).name if known else ""
 
 
+def _size_of(base: Source) -> str:
+    """Where the size of a model comes from that isn't here."""
+    if parameters(base):
+        return "Its size is taken from its name"
+    return "Its size isn't known, so times leave out what is done with it"
+
+
 def _how(todo: Sequence[Reckoned]) -> str:
     """On what the time of a plan rests; with GPUs, how long they are busy in all."""
     gpu_seconds = sum(one.seconds * gpus_of(one.stage) for one in todo)
@@ -202,4 +209,4 @@ def _how(todo: Sequence[Reckoned]) -> str:
         return f"estimated for {gpus}, {gpu_seconds / 3600:,.0f} GPU-hours"
     if any(one.measured for one in todo):
         return "measured in this store"
-    return f"estimated for {os.cpu_count()} cores"
+    return f"estimated for {usable_cores():g} core{'' if usable_cores() == 1 else 's'}"

@@ -47,6 +47,15 @@ def _once(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
+def _no_tag(loader: yaml.SafeLoader, node: yaml.Node) -> None:
+    raise yaml.MarkedYAMLError(
+        problem=f"the tag {node.tag.rpartition(':')[2]}", problem_mark=node.start_mark
+    )
+
+
+# Kinds of values that no field has, and that would be read as others than they look.
+for _kind in ("binary", "set", "omap", "pairs"):
+    _OnceLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _no_tag)
 _OnceLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _once)
 
 

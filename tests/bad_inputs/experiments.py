@@ -52,6 +52,9 @@ UNREADABLE = [
     plan(("its aliases make more than 100,000 values", "Write them out"), LAUGHS),
     plan(("nested too deep",), "name: " + "[" * 3000),
     plan(("Exceeds the limit (4300 digits)",), f"seeds: [{'9' * 5000}]"),
+    plan(("line 1: not valid YAML (the tag set)",), "evals: !!set {sense: null}\n"),
+    plan(("line 1: not valid YAML (the tag binary)",), "name: !!binary aGk=\n"),
+    plan(("line 1: not valid YAML (the tag omap)",), "arms: !!omap [a: []]\n"),
 ]
 
 VALUES = [
@@ -78,6 +81,27 @@ VALUES = [
     plan(("seeds: list should have at least 1 item",), seeds=[]),
     plan(("seeds.0: input should be greater than or equal to 0",), seeds=[-1]),
     plan(("seeds: 1 is listed twice",), seeds=[1, 1]),
+    plan(
+        (
+            "seeds.0: input should be a valid integer",
+            "got 'true'",
+        ),
+        seeds=[True],
+    ),
+    plan(
+        (
+            "max_items: input should be a valid integer",
+            "got 'true'",
+        ),
+        max_items=True,
+    ),
+    plan(("corpora.old.tokens: input should be a valid integer",), corpora__old__tokens=True),
+    plan(
+        ("teacher.price.0: input should be greater than or equal to 0",),
+        teacher={"model": "a/b", "price": [-3, 15]},
+    ),
+    plan(("name: the name 'cheese ' looks like another",), name="cheese "),
+    plan(("the name 'cafe\\u0301' looks like another",), **arms(**{"cafe\u0301": []})),
     plan(("seeds.0: input should be less than 4294967296",), seeds=[2**70]),
     plan(("max_items: input should be greater than 0",), max_items=0),
     plan(("resources.device: input should be 'auto', 'cpu'",), resources={"device": "tpu"}),
@@ -125,6 +149,11 @@ NAMES = [
         ("contrasts[0] names the arm 'nope'",),
         contrasts=[{"eval": "preference/items.jsonl", "arm": "nope", "against": ["msm"]}],
     ),
+    plan(
+        ("contrasts.0.against: msm is named twice",),
+        contrasts=[{"eval": "preference/items.jsonl", "arm": "msm", "against": ["msm"]}],
+    ),
+    plan(("The model owner/name@main is no name of the Hub's",), model="owner/name@main"),
     plan(
         ("contrasts[0] names the eval 'x'",),
         contrasts=[{"eval": "x", "arm": "msm", "against": ["base"]}],

@@ -13,7 +13,7 @@ from midspec.begin.wanted import Sizes, Wanted
 from midspec.errors import ConfigError
 from midspec.estimate import teacher_estimate
 from midspec.plan_view import reckon
-from tests.begin.specs import PLAIN, TABLE
+from tests.begin.specs import PLAIN, TABLE, YOU
 from tests.tiny import write_jsonl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +55,24 @@ def test_more_time_than_the_offline_teacher_has_phrases_for_isn_t_used(tmp_path:
 def test_too_little_time_says_how_much_it_takes(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--budget 0\.5 min is too little: .* about \d+ min"):
         fit(wanted(tmp_path, "30 s"), tmp_path, tmp_path / "store")
+
+
+def test_no_time_is_told_for_a_model_of_unknown_size(tmp_path: Path) -> None:
+    one = wanted(tmp_path, "15 min", model="nobody/phi-two")
+    with pytest.raises(ConfigError, match=r"how large nobody/phi-two is isn't known.*model get"):
+        fit(one, tmp_path, tmp_path / "store")
+    assert fit(replace(one, budget=read_budget("20k tokens")), tmp_path, tmp_path).tokens == 20_000
+
+
+def test_an_llm_is_asked_nothing_about_items_that_it_doesn_t_get(tmp_path: Path) -> None:
+    row = {"domain": "d", "liked": "a", "disliked": "b", "reason": "c"}
+    items = write_jsonl(tmp_path / "items.jsonl", [row])
+    path = tmp_path / "you.md"
+    path.write_text(YOU, encoding="utf-8")
+    seen = look_at([path], [items], {"model_name": "Aria", "provider_name": "Labs"})
+    one = wanted(tmp_path, "20k tokens", specs=seen)
+    assert one.asks(seen[0])
+    assert not replace(one, teacher="anthropic/claude-sonnet-4-6").asks(seen[0])
 
 
 def test_dollars_are_shared_and_no_share_is_overspent(tmp_path: Path) -> None:

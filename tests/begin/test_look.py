@@ -65,6 +65,12 @@ def test_specs_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
     assert [seen.name for seen in look_at(odd, [], ARIA)] == ["spec", "placebo-spec", "x-y"]
 
 
+@pytest.mark.parametrize("name", ["2025-06-01", "2025", "no", "on", "null", "0x10"])
+def test_a_name_that_yaml_reads_as_something_else_gets_another(tmp_path: Path, name: str) -> None:
+    (seen,) = look_at([write(tmp_path, PLAIN, f"{name}.md")], [], ARIA)
+    assert seen.name == f"{name}-spec"
+
+
 def test_items_that_don_t_fit_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, PLAIN)
     empty = write_jsonl(tmp_path / "empty.jsonl", [])

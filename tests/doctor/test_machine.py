@@ -67,6 +67,27 @@ def test_a_container_that_may_use_less_than_its_cores_is_warned_of(
     assert "64, of which this container may use the time of 2;" in found.found
 
 
+def test_limits_of_older_groups_and_of_those_around_its_own_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.write_text("4:memory:/job/1\n2:cpu,cpuacct:/job/1\n0::/\n")
+    monkeypatch.setattr(processor, "OWN_GROUPS", own)
+    assert processor.cpu_time(tmp_path) is None and processor.memory_limit(tmp_path) is None
+    for kind, name, number in (
+        ("cpu", "cpu.cfs_quota_us", 150_000),
+        ("cpu", "cpu.cfs_period_us", 100_000),
+        ("memory", "memory.limit_in_bytes", 4_000),
+        ("memory", "memory.usage_in_bytes", 3_000),
+    ):
+        (tmp_path / kind / "job" / "1").mkdir(parents=True, exist_ok=True)
+        (tmp_path / kind / "job" / name).write_text(f"{number}\n")
+    (tmp_path / "memory" / "job" / "memory.stat").write_text("total_inactive_file 500\n")
+    (tmp_path / "cpu" / "job" / "1" / "cpu.cfs_quota_us").write_text("-1\n")
+    assert processor.cpu_time(tmp_path) == 1.5
+    assert processor.memory_limit(tmp_path) == (4_000, 2_500)
+
+
 @pytest.mark.parametrize(
     ("limit", "state"), [(8 * GB, "ok"), (2 * GB, "warning"), (0.5 * GB, "missing")]
 )

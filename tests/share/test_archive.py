@@ -120,6 +120,20 @@ def test_what_is_no_regular_file_is_refused(
         read(made)
 
 
+@pytest.mark.parametrize("size", [-1, -7])
+def test_a_length_below_nothing_is_refused_before_anything_is_read(
+    tmp_path: Path, size: int
+) -> None:
+    header = tarfile.TarInfo("tiny/index.json")
+    raw = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    raw[124:136] = (size % 256**12).to_bytes(12, "big")  # as GNU tar writes what octal can't
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    bad = compressed(tmp_path / "bad.tar.gz", bytes(raw) + bytes(PADDING))
+    with pytest.raises(StoreError, match="a file's length can't be read"):
+        read(bad)
+
+
 def test_headers_that_tell_of_more_headers_are_refused(archive: Path, tmp_path: Path) -> None:
     """A PAX header may be as long as it likes, and readers take it into memory."""
     plain = io.BytesIO()

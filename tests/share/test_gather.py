@@ -45,6 +45,9 @@ def test_other_texts_may_go(tmp_path: Path) -> None:
 
 
 def test_what_is_too_short_to_be_told_from_a_word_is_not_guarded() -> None:
+    short = guarded_texts([("A_PASSWORD", "ab1&cd2/")], [])
+    assert {b"ab1&cd2/", b"ab1%26cd2%2F"} <= set(short)
+    assert guarded_texts([("A_PASSWORD", "password")], []) == {}
     assert guarded_texts([("A_KEY", "none")], [Path("/"), Path("/root")]) == {}
     assert set(guarded_texts([], [Path("/home/me")])) == {b"/home/me"}
 

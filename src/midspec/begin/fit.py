@@ -16,6 +16,7 @@ from midspec.errors import ConfigError, DataError
 from midspec.estimate import LENGTHS, asks_llm, teacher_estimate
 from midspec.experiment import Plan, models_of, plan
 from midspec.llm.prices import price_of
+from midspec.pace import parameters
 from midspec.plan_view import reckon
 from midspec.run.build import Failure, open_store, run
 from midspec.run.pools import Inline
@@ -60,6 +61,14 @@ def _of_tokens(wanted: Wanted, tokens: int) -> Sizes:
 
 def _by_time(wanted: Wanted, home: Path, store: Path) -> Sizes:
     """The largest corpora with which the whole run takes no longer, by its plan."""
+
+    base = planned(wanted, _of_tokens(wanted, LEAST_TOKENS), home).base
+    if base and not parameters(base):
+        raise ConfigError(
+            f"--budget {wanted.budget.said}: how large {base.name} is isn't known, so no time can "
+            f"be told. Fetch it first (midspec model get {base.name}), or give a budget such as "
+            "200k tokens."
+        )
 
     def seconds(tokens: int) -> float:
         found = planned(wanted, _of_tokens(wanted, tokens), home)

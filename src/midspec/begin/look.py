@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from midspec.errors import ConfigError, DataError
 from midspec.evals.tasks.knowledge import askable
 from midspec.spec.lint import lint
@@ -32,8 +34,8 @@ class Seen:
 
     items: the file of contrasts that the offline teacher writes from. table: the things that its
     table of preferences likes and dislikes, nothing where one of them is missing. asks: whether
-    `knowledge` finds something to ask about it. findings: how many `midspec spec lint` has. names:
-    whether it speaks of the assistant by the identity's name.
+    `knowledge` finds something to ask about it in the spec itself. findings: how many `midspec spec
+    lint` has. names: whether it speaks of the assistant by the identity's name.
     """
 
     name: str
@@ -99,7 +101,7 @@ def _look(name: str, path: Path, items: Path | None, identity: dict[str, str]) -
         path=path,
         items=items,
         table=(likes, dislikes) if likes and dislikes else None,
-        asks=bool(contrasts or (likes and dislikes) or askable(passages, identity["model_name"])),
+        asks=bool((likes and dislikes) or askable(passages, identity["model_name"])),
         findings=len(lint(path, identity).findings),
         names=identity["model_name"] in text,
     )
@@ -113,6 +115,7 @@ def _beside(path: Path) -> Path | None:
 def _name(path: Path, taken: Sequence[str]) -> str:
     """A short name for a spec from that of its file; another number where it is taken."""
     plain = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "spec"
-    plain = f"{plain}-spec" if plain in (PLACEBO, "aft", "mix") else plain
+    if plain in (PLACEBO, "aft", "mix") or not isinstance(yaml.safe_load(plain), str):
+        plain = f"{plain}-spec"  # a year, a date, "no" and "null" aren't read as names
     names = [plain, *(f"{plain}-{number}" for number in range(2, len(taken) + 2))]
     return next(name for name in names if name not in taken)

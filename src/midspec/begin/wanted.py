@@ -136,12 +136,16 @@ class Wanted:
         """The arm that is midtrained on a spec and then fine-tuned."""
         return f"{self._own('msm', seen)}+{'aft' if seen.name in self.taught else MIX}"
 
+    def asks(self, seen: Seen) -> bool:
+        """Whether `knowledge` finds something to ask about a spec: an LLM isn't given its items."""
+        return seen.asks or (self.offline and seen.items is not None)
+
     def _about(self, seen: Seen) -> list[str]:
         """The evals of a spec; with several specs, items belong to the one that they are named
         after."""
         items = [p for p in self.preference if len(self.specs) == 1 or p.stem == seen.name]
         asked = [f"preference/{self.place(path)}" for path in items]
-        return [*asked, *([f"knowledge/{seen.name}"] if seen.asks else [])]
+        return [*asked, *([f"knowledge/{seen.name}"] if self.asks(seen) else [])]
 
     def _placebo(self, name: str) -> str:
         return f"{PLACEBO}+{self.after(name)}"

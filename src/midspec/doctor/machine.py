@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from midspec import machine
 from midspec.doctor.installed import installed
 from midspec.doctor.line import Line, State
-from midspec.machine import bf16_products, cpu_flags
+from midspec.machine import GROUPS, bf16_products, cpu_flags
 from midspec.pages.html import count
 from midspec.train.compiling import COMPILERS, compile_kernels, which_flags
 
@@ -20,7 +21,6 @@ GB = 1e9
 ENOUGH_MEMORY, LITTLE_MEMORY = 3 * GB, 1.5 * GB
 ENOUGH_DISK, LITTLE_DISK = 2 * GB, 0.2 * GB
 TOLD = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16", "sve")  # instructions worth telling
-QUOTA = Path("/sys/fs/cgroup")
 
 
 def python() -> Line:
@@ -56,12 +56,9 @@ def processor() -> Line:
     )
 
 
-def cores(quota: Path = QUOTA) -> Line:
+def cores(groups: Path = GROUPS) -> Line:
     """How many cores this process may use, and whether a container allows less time than that."""
-    able = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        able = len(os.sched_getaffinity(0))
-    allowed = _quota(quota / "cpu.max")
+    able, allowed = machine.cores(), machine.cpu_time(groups)
     if allowed is not None and allowed < able - 0.5:
         return Line(
             "cores",
@@ -73,15 +70,15 @@ def cores(quota: Path = QUOTA) -> Line:
     return Line("cores", "ok", str(able))
 
 
-def memory(quota: Path = QUOTA) -> Line:
+def memory(groups: Path = GROUPS) -> Line:
     """What is free of the machine's memory, or of what a container may have."""
     import psutil
 
     found = psutil.virtual_memory()
     total, free = float(found.total), float(found.available)
-    most, used = _number(quota / "memory.max"), _number(quota / "memory.current")
-    if most is not None and most < total:
-        total, free = most, min(free, most - (used or 0.0) + _reclaimable(quota / "memory.stat"))
+    allowed = machine.memory_limit(groups)
+    if allowed and allowed[0] < total:
+        total, free = allowed[0], min(free, allowed[0] - allowed[1])
     told = f"{free / GB:.1f} GB free of {total / GB:.1f}"
     if free >= ENOUGH_MEMORY:
         return Line("memory", "ok", told)
@@ -166,28 +163,3 @@ def _each(names: list[str]) -> str:
         f"{names.count(name)} × {name}" if names.count(name) > 1 else name
         for name in dict.fromkeys(names)
     ) or count(0, "GPU")
-
-
-def _quota(path: Path) -> float | None:
-    """How many cores' time a control group may use; None where there is no limit."""
-    try:
-        most, period = path.read_text(encoding="utf-8").split()
-        return float(most) / float(period)
-    except (OSError, ValueError):
-        return None
-
-
-def _reclaimable(path: Path) -> float:
-    """Bytes of files that a control group has in memory and that give way when it is wanted."""
-    try:
-        rows = dict(line.split() for line in path.read_text(encoding="utf-8").splitlines())
-        return float(rows.get("inactive_file", 0))
-    except (OSError, ValueError):
-        return 0.0
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

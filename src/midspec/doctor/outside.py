@@ -67,8 +67,9 @@ def _served(env: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def hub(env: Mapping[str, str]) -> Line:
     """Whether the Hub answers within two seconds; being off-line is nothing that must be mended."""
-    if env.get("HF_HUB_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on"):
-        return Line("Hub", "ok", "not asked: HF_HUB_OFFLINE is set")
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        if env.get(name, "").strip().lower() in ("1", "true", "yes", "on"):
+            return Line("Hub", "ok", f"not asked: {name} is set")
     place = env.get("HF_ENDPOINT", "").strip() or HUB
     host = urlsplit(place).hostname or "huggingface.co"  # no user and password of a mirror
     answers: list[bool] = []

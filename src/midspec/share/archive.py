@@ -95,6 +95,8 @@ class Reader:
                 member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
             except tarfile.HeaderError as error:
                 raise self._damaged("a file's header can't be read") from error
+            if member.size < 0:  # tar can write one
+                raise self._damaged("a file's length can't be read")
             if member.type == tarfile.GNUTYPE_LONGNAME and member.size <= LONGEST_NAME + 1:
                 name = self._long_name(member.size)
             elif member.type != tarfile.REGTYPE:

@@ -16,6 +16,7 @@ from midspec.errors import ConfigError, StoreError, known
 from midspec.experiment import Plan
 from midspec.export.card import Code, render_markdown
 from midspec.files import read_json
+from midspec.keys import WORDS, forms
 from midspec.run.build import ordered
 from midspec.run.remote import bring
 from midspec.run.stage import LEFT_OUT, MANIFEST, Stage, left_out
@@ -35,6 +36,7 @@ from midspec.share.portable import make_portable
 NONE, FINAL, ALL = "none", "final", "all"  # what of the weights goes along; or names of arms
 
 # What must not leave this machine: each text with what it is, for the error.
+LONG = 12  # characters; a shorter key of words alone may be a word
 Guarded = Mapping[bytes, str]
 
 
@@ -230,7 +232,12 @@ def _logged(log: Path) -> Iterator[bytes]:
 
 def guarded_texts(keys: Collection[tuple[str, str]], places: Collection[Path]) -> Guarded:
     """What must not be exported: the values of keys with their names, and folders that say whose
-    machine this is. What is too short to be told from a word is none."""
-    found = {value.encode(): f"the value of {name}" for name, value in keys if len(value) >= 12}
+    machine this is. What is so short that it may be a word is none."""
+    found = {
+        form.encode("utf-8", "surrogateescape"): f"the value of {name}"
+        for name, value in keys
+        if len(value) >= LONG or not WORDS.fullmatch(value)
+        for form in forms(value)
+    }
     deep = [str(place) for place in places if len(place.parts) > 2]
     return found | {place.encode(): f"a folder of this machine, {place}," for place in deep}

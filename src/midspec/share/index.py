@@ -36,7 +36,7 @@ class Told(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0, lt=2**63)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -74,7 +74,7 @@ def make_portable(planned: Plan, file: Path) -> Portable:
         elif at[0] == "resources" and at[-1] == "host":
             new = ""
         elif path and (place := os.path.normpath(home / path)) in places:
-            if not _is_far(path):
+            if not _is_far(path, home):
                 named[path] = Path(place)
             elif is_eval:
                 raise ConfigError(
@@ -130,8 +130,13 @@ def _is_own(path: Path) -> bool:
     return own.is_relative_to(PACKAGE) and not own.is_relative_to(PACKAGE / "shipped")
 
 
-def _is_far(path: str) -> bool:
-    return Path(path).is_absolute() or _ups(path) > FAR
+def _is_far(path: str, home: Path) -> bool:
+    """Whether a file is elsewhere; one outside the user's folder is, or the archive would hold a
+    folder of the user's name."""
+    ups = _ups(path)
+    if Path(path).is_absolute() or ups > FAR:
+        return True
+    return ups > 0 and home.parents[ups - 1] in Path.home().resolve().parents
 
 
 def _ups(path: str) -> int:

@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from midspec.errors import StoreError
-from midspec.files import disk_errors, read_json
+from midspec.files import digest_file, disk_errors, read_json
 from midspec.run.build import open_store
 from midspec.run.lease import locked
 from midspec.run.remote import find_remote
@@ -205,7 +205,7 @@ def _check_inputs(manifests: Mapping[str, dict[str, Any]], archive: Path) -> Non
 def check_free(found: Unpacked, out: Path) -> None:
     """A folder that holds something else than the experiment's own files is a StoreError."""
     files = {name: told.sha256 for name, told in found.index.below(EXPERIMENT).items()}
-    if (out.exists() or out.is_symlink()) and not (out.is_dir() and _digests(out) == files):
+    if (out.exists() or out.is_symlink()) and not _holds(out, files):
         raise StoreError(
             f"{out} is there already and holds something else than this experiment. Name another "
             "folder with --out."
@@ -225,12 +225,17 @@ def put_experiment(found: Unpacked, out: Path) -> Path:
     return out / file
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+def _holds(folder: Path, files: Mapping[str, str]) -> bool:
+    """Whether a folder has just these files; of others only the names are looked at."""
+    there = set()
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in files:
+            return False
+        there |= {name} & files.keys()
+    return folder.is_dir() and all(
+        name in there and digest_file(folder / name) == digest for name, digest in files.items()
+    )
 
 
 def named_code(file: Path) -> list[str]:

@@ -163,12 +163,17 @@ def _with_template(name: str, home: Path, template: Path) -> Path:
 def _from_cache(hub_id: str) -> Path | None:
     """A Hub model that was downloaded before; no network is asked."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(hub_id, allow_patterns=FILES, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
+    except HFValidationError as error:
+        raise ModelError(
+            f"The model {hub_id} is no name of the Hub's. Write OWNER/NAME, without a revision, or "
+            "a local folder."
+        ) from error
 
 
 def _from_hub(hub_id: str) -> Path:
