@@ -15,6 +15,7 @@ from midspec.cli_build import open_plan
 from midspec.cli_engine import command
 from midspec.errors import ConfigError, MidspecError
 from midspec.files import read_json, write_json
+from midspec.report.charts import NOT_READABLE
 from midspec.run.stage import MANIFEST
 from midspec.text import upper_first
 
@@ -73,7 +74,7 @@ def add(experiment: Path, report: Path, gallery: Path) -> Entry:
 
 
 def photograph(report: Path, picture: Path) -> None:
-    """A picture of a report's first figure, by a headless Chromium."""
+    """A picture of a report's first figure in which most can be read, by a headless Chromium."""
     from benchmarks.chromium import open_browser
 
     with open_browser() as browser:
@@ -82,7 +83,8 @@ def photograph(report: Path, picture: Path) -> None:
         figures = tab.locator("#verdict .panel")
         if not figures.count():
             raise ConfigError(f"{report} has no figure to show in the gallery.")
-        figures.first.screenshot(path=picture)
+        blind = [figure.get_by_text(NOT_READABLE).count() for figure in figures.all()]
+        figures.nth(blind.index(min(blind))).screenshot(path=picture)
 
 
 def page_of(entries: list[Entry]) -> str:

@@ -14,12 +14,14 @@ from midspec.report.drawing import (
     draw_text,
     in_band,
     svg_of,
+    wide,
 )
 from midspec.report.scores import decimals_clear
 from midspec.report.wording import interval, signed
 from midspec.stats.intervals import Estimate
 
 NOT_READABLE = "not readable"
+ROOM = 108  # right of a figure for a difference in words, which may take more
 
 
 @dataclass(frozen=True)
@@ -82,4 +84,6 @@ def forest(title: str, bars: Mapping[str, Sequence[Bar]], digits: int, scale: fl
         return spots
 
     height = sum(map(bool, bars)) + 2 * sum(map(len, bars.values()))
-    return svg_of(f"{title} with 95% intervals", height, (14, 108), draw)
+    told = [bar.told(digits) for rows in bars.values() for bar in rows]
+    room = round(max([ROOM, *(wide(text, "normal") + 14 for text in told)]))
+    return svg_of(f"{title} with 95% intervals", height, (14, room), draw)

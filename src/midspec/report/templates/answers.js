@@ -181,8 +181,8 @@ function turn(by) {
   return button;
 }
 
-const [earlier, place, later] = [turn(-1), make("span", ""), turn(1)];
-pager.append(earlier, place, later);
+const [earlier, pageOf, later] = [turn(-1), make("span", ""), turn(1)];
+pager.append(earlier, pageOf, later);
 
 async function showAnswers() {
   const name = current();
@@ -201,7 +201,7 @@ async function showAnswers() {
     : "No item matches.";
   earlier.disabled = page === 0;
   later.disabled = page === pages - 1;
-  place.textContent = `Page ${page + 1} of ${pages}`;
+  pageOf.textContent = `Page ${page + 1} of ${pages}`;
   pager.hidden = pages === 1;
 }
 
