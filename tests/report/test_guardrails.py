@@ -53,6 +53,10 @@ def test_perplexity_is_told_as_a_multiple_of_the_base_arm_s() -> None:
     assert found["aft"].worse and found["base"].value == 1
     assert found["aft"].name == "ratio to the base arm"
     assert {cell.kind for cell in cells(one, base="").values()} == {"score"}
+    more = [x + 0.001 + n % 3 / 1000 for n, x in enumerate(base)]
+    little = measured({"base": [base], "aft": [more]}, "perplexity", LOSS)
+    slight = cells(little)["aft", "ratio to the base arm"]
+    assert slight.worse and slight.told == "perplexity 1.002×"
 
 
 def test_an_arm_is_broken_where_most_of_its_seeds_are() -> None:
