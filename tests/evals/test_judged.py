@@ -202,4 +202,4 @@ def test_an_eval_that_rules_score_takes_no_judge(
     told = summary(folder)
     assert "calls" not in told and told["means"]["broken"] == 0.0
     assert set(told["means_by_domain"]) <= {"task", "talk", "sensitive"}
-    assert json.loads((folder / "scores.jsonl").read_text().splitlines()[0])["half"] == "all"
+    assert json.loads((folder / "scores.jsonl").read_text().splitlines()[0])["half"] == ""
