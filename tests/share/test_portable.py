@@ -11,7 +11,7 @@ import yaml
 from midspec.config import load_experiment
 from midspec.errors import ConfigError
 from midspec.experiment import Plan, plan
-from midspec.share.portable import Portable, make_portable, scalars
+from midspec.share.portable import Portable, _is_far, make_portable, scalars
 
 
 def portable(file: Path, model: Path) -> Portable:
@@ -91,6 +91,23 @@ def test_a_file_elsewhere_comes_beside_the_experiment(
     assert name.startswith("experiment/files/")
     assert f'old: "{name.removeprefix("experiment/")}"' in found.text
     assert str(tmp_path) not in found.text
+
+
+@pytest.mark.parametrize(
+    ("path", "place", "far"),
+    [
+        ("../shared/spec.md", "/home/alice", True),
+        ("../../shared/spec.md", "/home/alice/exp", True),
+        ("../shared/spec.md", "/home/alice/exp", False),
+        ("../../shared/spec.md", "/data", False),  # nobody's folder
+        ("../../../spec.md", "/home/alice/a/b/c", True),
+    ],
+)
+def test_what_leads_out_of_the_users_folder_is_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, path: str, place: str, far: bool
+) -> None:
+    monkeypatch.setenv("HOME", "/home/alice")
+    assert _is_far(path, Path(place)) == far
 
 
 def test_an_eval_s_file_elsewhere_is_refused_since_its_name_is_the_stage_s(

@@ -336,11 +336,10 @@ def _condition(measured: Measured, values: Sequence[float]) -> Estimate:
 
 def as_json(rows: Mapping[str, Sequence[Any]], seconds: float) -> dict[str, object]:
     """The results for programs; what is nan or infinite becomes null."""
-
-    def plain(row: Any) -> dict[str, object]:
-        return dict(row) if isinstance(row, dict) else asdict(row)
-
-    told = {name: [plain(row) for row in found] for name, found in rows.items()}
+    told = {
+        name: [row if isinstance(row, dict) else asdict(row) for row in found]
+        for name, found in rows.items()
+    }
     return {**finite(told), "seconds": seconds}
 
 

@@ -133,10 +133,11 @@ def _is_own(path: Path) -> bool:
 def _is_far(path: str, home: Path) -> bool:
     """Whether a file is elsewhere; one outside the user's folder is, or the archive would hold a
     folder of the user's name."""
-    ups = _ups(path)
-    if Path(path).is_absolute() or ups > FAR:
+    if Path(path).is_absolute() or _ups(path) > FAR:
         return True
-    return ups > 0 and home.parents[ups - 1] in Path.home().resolve().parents
+    own = Path.home().resolve()
+    top = Path(os.path.normpath(home.joinpath(*[".."] * _ups(path))))
+    return home.is_relative_to(own) and not top.is_relative_to(own)
 
 
 def _ups(path: str) -> int:

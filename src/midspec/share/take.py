@@ -229,12 +229,13 @@ def _holds(folder: Path, files: Mapping[str, str]) -> bool:
     """Whether a folder has just these files; of others only the names are looked at."""
     there = set()
     for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in files:
-            return False
-        there |= {name} & files.keys()
-    return folder.is_dir() and all(
-        name in there and digest_file(folder / name) == digest for name, digest in files.items()
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            if name not in files:
+                return False
+            there.add(name)
+    return there == files.keys() and all(
+        digest_file(folder / name) == digest for name, digest in files.items()
     )
 
 
