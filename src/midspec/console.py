@@ -138,14 +138,18 @@ def scores_table(rows: Sequence[tuple[str, Result]], title: str) -> Table:
     """What evals say of one model, by the metric's name: the mean with its interval, of choices by
     likelihood the same over decided items and how many these are, and of how many it is."""
     about = f"{escape(title)}, means (95% interval)"
-    table = Table(title=about, title_justify="left", box=SIMPLE_HEAD)
+    # Close together, so that words aren't broken in 80 columns.
+    table = Table(title=about, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     decides = any(row.decides and row.has_margin for _, row in rows)
-    table.add_column("eval", no_wrap=True)
     table.add_column("metric", overflow="fold")
     table.add_column("mean", no_wrap=True)
-    for name in ("if decided", "decided", "n") if decides else ("n",):
+    for name in ("if\ndecided", "decided", "n") if decides else ("n",):
         table.add_column(name, justify="right")
+    headed = ""
     for metric, row in rows:
+        if row.eval != headed:
+            headed = row.eval
+            table.add_row(f"[bold]{escape(headed)}[/]")
         mean = f"{number(row.rate)}{_interval(row.low, row.high, 2) if row.groups > 1 else ''}"
         over = ["", ""]
         if row.decides and row.has_margin:
@@ -153,8 +157,7 @@ def scores_table(rows: Sequence[tuple[str, Result]], title: str) -> Table:
             over = ["" if isnan(share) else number(share) for share in both]
         if not row.readable:
             mean, over = "[yellow]not readable[/]", ["", ""]
-        cells = [escape(row.eval), escape(metric), mean, *(over if decides else []), f"{row.n:,}"]
-        table.add_row(*cells)
+        table.add_row(_indented(metric), mean, *(over if decides else []), f"{row.n:,}")
     return table
 
 
