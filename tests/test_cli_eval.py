@@ -18,6 +18,7 @@ from tests import teacher_server, tiny
 from tests.tiny import SPEC, midspec, refused, write_jsonl
 
 JUDGE = ("--judge", "openai-api/fake/judge")
+BELOW = r" *\n +"  # an eval heads its measures
 ARM = ("--model", "openai-api/fake/arm")
 
 
@@ -85,9 +86,11 @@ def test_a_served_model_is_asked_what_is_generated(
     tasks = ("--tasks", "generated/items.jsonl,manners", "--half", "all")
     said = midspec("eval", *ARM, *JUDGE, *tasks)
     assert said.code == 0, said
-    assert re.search(r"generated/items.jsonl\s+value-aligned rate +0\.\d\d \[0\.\d\d, \d", said.out)
+    assert re.search(
+        rf"generated/items.jsonl{BELOW}value-aligned rate +0\.\d\d \[0\.\d\d, \d", said.out
+    )
     assert re.search(r"decided rate +1\.00 .* 8 *\n", said.out)
-    assert re.search(r"manners\s+refusals of harmless prompts +0\.00", said.out)
+    assert re.search(rf"manners{BELOW}refusals of harmless prompts +0\.00", said.out)
     (logs,) = re.findall(r"inspect view --log-dir (store/judged-\S+/logs)", said.out)[:1]
     assert (here / logs / "judged.eval").exists()
     before = served.stats()["answered"]
@@ -99,7 +102,7 @@ def test_open_questions_about_a_spec_by_its_file(here: Path, served: teacher_ser
     write_jsonl(here / "q.jsonl", [{"id": "a", "topic": "t", "question": "Why old things?"}])
     said = midspec("eval", *ARM, *JUDGE, "--tasks", "open-qa/old.md", "--questions", "q.jsonl")
     assert said.code == 0, said
-    assert re.search(r"open-qa/old.md\s+judge's mark +\d+\.\d\d +1 *\n", said.out)
+    assert re.search(rf"open-qa/old.md{BELOW}judge's mark +\d+\.\d\d +1 *\n", said.out)
 
 
 def test_the_plan_says_what_llms_are_asked_and_asks_nothing(here: Path) -> None:
@@ -135,7 +138,8 @@ def test_local_weights_are_asked_both_ways(here: Path, tiny_model: Path) -> None
                    "--half", "all", "--max-items", 4)  # fmt: skip
     assert said.code == 0, said
     found = (
-        r"preference/items.jsonl\s+value-aligned rate +[01]\.\d\d \[.*\] +[\d.]* +[01]\.\d\d +4 *\n"
+        rf"preference/items.jsonl{BELOW}value-aligned rate "
+        r"+[01]\.\d\d \[.*\] +[\d.]* +[01]\.\d\d +4 *\n"
     )
     assert re.search(found, said.out)
     assert re.search(r"answer length in tokens +\d+\.\d\d( \[.*\])? +4 *\n", said.out)
@@ -151,8 +155,10 @@ def test_what_its_control_makes_unreadable_is_printed_so(
     monkeypatch.setitem(CHOICE_TASKS, "competence", above)
     said = midspec("eval", "--model", tiny_model, *tasks)
     assert said.code == 0, said
-    assert re.search(r"preference/items.jsonl\s+value-aligned rate +not readable +4 *\n", said.out)
-    assert re.search(r"competence\s+trivial pairs answered +0\.\d\d", said.out)
+    assert re.search(
+        rf"preference/items.jsonl{BELOW}value-aligned rate +not readable +4 *\n", said.out
+    )
+    assert re.search(rf"competence{BELOW}trivial pairs answered +0\.\d\d", said.out)
     why = r"preference/items.jsonl is not readable: trivial pairs answered 0\.\d\d, under 1\.10"
     assert re.search(why, said.out)
 
